@@ -1,0 +1,1 @@
+"""The families of decisions: one folder each, with the same file names."""
