@@ -1,0 +1,47 @@
+"""The instance as read, and the corridor a scenario makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from optimizer.data.schema import Config, Scenario, Selection
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Every row of every table, before any scenario.
+
+    ``tables[name]`` has the columns of the schema, typed; its index (named ``line``) is the row's line in the file, so
+    that later errors can still name it. Absent tables are present and empty.
+    """
+
+    path: str
+    config: Config
+    tables: Mapping[str, pd.DataFrame]
+    scenarios: Mapping[str, Scenario]
+    scenario_texts: Mapping[str, str]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """An instance under a scenario: only the rows that are in force, with the scenario's changes applied."""
+
+    instance: Instance
+    scenario: tuple[str, ...]
+    selection: Selection
+    tables: Mapping[str, pd.DataFrame] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.instance.config.name
+
+    @property
+    def config(self) -> Config:
+        return self.instance.config
+
+    def table(self, name: str) -> pd.DataFrame:
+        return self.tables[name]

@@ -1,0 +1,63 @@
+"""What can go wrong through a user's input. The command prints these without a traceback and exits with 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class OptimizerError(Exception):
+    """Base of every error a user can cause; its text is the message to show."""
+
+
+class UsageError(OptimizerError):
+    """An argument or option that does not fit: unknown family, method, solver, scenario, terminal."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of an instance: where it is and what was expected."""
+
+    file: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line is not None else f"{self.file}: {self.message}"
+
+
+class InstanceError(OptimizerError):
+    """An instance with faults; carries all of them.
+
+    Parameters
+    ----------
+    instance
+        Path or name shown in the first line.
+    faults
+        Every fault found, in file and line order.
+    """
+
+    def __init__(self, instance: str, faults: Sequence[Fault]) -> None:
+        self.instance = instance
+        self.faults = tuple(faults)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.faults)
+        lines = [f"{self.instance}: {count} fault{'s' if count != 1 else ''}", *(f"  {fault}" for fault in self.faults)]
+        return "\n".join(lines)
+
+
+class ResultError(OptimizerError):
+    """A result directory that cannot be read or written."""
+
+
+class VerificationError(OptimizerError):
+    """A plan of our own that breaks a rule: a defect, never a user's fault. The command exits with 3."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'X'?`` for the nearest known name, or nothing."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{matches[0]}'?" if matches else ""

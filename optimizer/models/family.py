@@ -1,0 +1,82 @@
+"""The contract every family keeps with the api and the command."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from optimizer.data.corridor import Corridor
+from optimizer.data.schema import Row
+from optimizer.result import Outcome, Progress, Solution, Violation
+
+
+class Problem(Protocol):
+    """A family's question about a corridor; checked when made, never changed."""
+
+    @property
+    def corridor(self) -> Corridor: ...
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """JSON-ready keyword arguments that rebuild the problem from the corridor."""
+        ...
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How to solve. ``gap`` is relative; ``stop`` is set from outside (signal, other thread) to end with the best plan so far."""
+
+    solver: str | None = None
+    time_limit_s: float | None = None
+    gap: float = 0.0
+    seed: int = 0
+    on_progress: Callable[[Progress], None] | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for people: what the command prints. Cells are ready-made text."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of decisions.
+
+    Attributes
+    ----------
+    name
+        As typed on the command line, for example ``port-choice``.
+    problem
+        ``problem(corridor, **options)``; raises InstanceError or UsageError.
+    methods
+        Method name -> function; ``auto`` picks the first.
+    solvers
+        Method name -> solvers it accepts, the default first.
+    solution_tables
+        Table name -> row model; a result directory is read back through these.
+    verify
+        ``verify(problem, solution, cost)``: every broken rule, and a claimed cost that differs from the recomputed one.
+    export
+        ``export(problem, path)`` writes the exact model as LP or MPS by the suffix of ``path``.
+    kpis, report
+        Figures and planner's tables of a plan.
+    """
+
+    name: str
+    problem: Callable[..., Any]
+    methods: Mapping[str, Callable[[Any, SolveOptions], Outcome]]
+    solvers: Mapping[str, Sequence[str]]
+    solution_tables: Mapping[str, type[Row]]
+    verify: Callable[[Any, Solution, float | None], tuple[Violation, ...]]
+    export: Callable[[Any, Path], None]
+    kpis: Callable[[Any, Solution], Mapping[str, float | str]]
+    report: Callable[[Any, Solution], Sequence[Table]]
