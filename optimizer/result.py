@@ -60,7 +60,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method returns: the claim without the circumstances. ``conflicts`` says in a planner's words what cannot be met."""
+    """What a method returns: the claim without the circumstances.
+
+    ``conflicts`` says in a planner's words what cannot be met.
+    """
 
     status: Status
     solution: Solution | None = None

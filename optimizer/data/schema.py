@@ -28,7 +28,7 @@ def _strip(value: Any) -> Any:
 
 
 def refers_to(table: str, column: str | None = None) -> dict[str, Any]:
-    """Field metadata: values must stand in ``column`` (default: the first one) of ``table``; "a|b" allows either table."""
+    """Field metadata: values must stand in ``column`` (default: the first) of ``table``; "a|b" allows either table."""
     return {"references": table, "references_column": column}
 
 
@@ -44,13 +44,16 @@ Day = Annotated[int, Field(ge=0), BeforeValidator(_strip)]
 Year = Annotated[int, Field(ge=1900, le=2200), BeforeValidator(_strip)]
 Flag = Annotated[bool, BeforeValidator(_strip)]
 Gauge = Annotated[Literal[1520, 1435, 1676], BeforeValidator(lambda v: int(v) if str(v).strip().isdigit() else v)]
-GaugeOrRoad = Annotated[Literal[0, 1520, 1435, 1676], BeforeValidator(lambda v: int(v) if str(v).strip().isdigit() else v)]
+GaugeOrRoad = Annotated[
+    Literal[0, 1520, 1435, 1676], BeforeValidator(lambda v: int(v) if str(v).strip().isdigit() else v)
+]
 Layer = Literal["rail-1520", "rail-1435", "rail-1676", "road", "ferry", "sea", "door"]
 CargoForm = Literal["container", "covered", "hopper", "gondola", "tank", "flat"]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Confidence = Literal["measured", "published", "part published", "computed", "derived", "estimated", "invented"]
 Shifts = Annotated[
-    tuple[Annotated[str, StringConstraints(pattern=r"^\d{1,2}(\.\d+)?-\d{1,2}(\.\d+)?$")], ...], BeforeValidator(_split_list)
+    tuple[Annotated[str, StringConstraints(pattern=r"^\d{1,2}(\.\d+)?-\d{1,2}(\.\d+)?$")], ...],
+    BeforeValidator(_split_list),
 ]
 
 
@@ -59,7 +62,9 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Text = Field("", description="source ids or a text starting with 'estimate' or 'derived', separated by '; '")
+    source: Text = Field(
+        "", description="source ids or a text starting with 'estimate' or 'derived', separated by '; '"
+    )
     confidence: Confidence | None = Field(None, description="how far the numbers of the row can be trusted")
     notes: Text = Field("", description="free text")
 
@@ -72,9 +77,14 @@ class Node(Row):
     country: Country = Field(description="ISO 3166 alpha-2 code")
     lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] = Field(description="latitude, degrees north")
     lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] = Field(description="longitude, degrees east")
-    kind: Text = Field("station", description="junction, station, border_crossing, gauge_change, dry_port, sea_port, overseas_port, planned_station")
+    kind: Text = Field(
+        "station",
+        description="junction, station, border_crossing, gauge_change, dry_port, sea_port, overseas_port, ...",
+    )
     unlocode: Text = Field("", description="UN/LOCODE where one exists")
-    yard_capacity_wagons: Count | None = Field(None, description="wagons that can stand here overnight; empty = not limiting")
+    yard_capacity_wagons: Count | None = Field(
+        None, description="wagons that can stand here overnight; empty = not limiting"
+    )
 
 
 class Link(Row):
@@ -89,7 +99,9 @@ class Link(Row):
     speed_kmh: Positive = Field(description="commercial speed in motion, without border or terminal dwell")
     speed_kmh_low: Positive | None = Field(None, description="low estimate")
     speed_kmh_high: Positive | None = Field(None, description="high estimate")
-    capacity_mt_per_year: NonNegative | None = Field(None, description="million tonnes a year per direction; empty = not limiting")
+    capacity_mt_per_year: NonNegative | None = Field(
+        None, description="million tonnes a year per direction; empty = not limiting"
+    )
     capacity_trains_per_day: NonNegative | None = Field(None, description="train pairs a day; empty = not limiting")
     capacity_trains_per_day_low: NonNegative | None = Field(None, description="low estimate")
     capacity_trains_per_day_high: NonNegative | None = Field(None, description="high estimate")
@@ -117,7 +129,9 @@ class Handling(Row):
     from_layer: Layer = Field(description="layer a load leaves")
     to_layer: Layer = Field(description="layer a load enters")
     both_ways: Flag = Field(True, description="1 when the transfer works in both directions at the same figures")
-    technology: Text = Field(description="container_gantry, reach_stacker, bulk_transfer, bogie_exchange, variable_gauge, rail_road, quay, ...")
+    technology: Text = Field(
+        description="container_gantry, reach_stacker, bulk_transfer, bogie_exchange, variable_gauge, rail_road, quay"
+    )
     cargo_forms: Names = Field((), description="cargo forms it can handle, ';'-separated; empty = all")
     cost_usd_per_t: NonNegative = Field(0.0, description="charge per tonne")
     cost_usd_per_feu: NonNegative = Field(0.0, description="charge per 40 ft container; used for container cargo only")
@@ -127,7 +141,9 @@ class Handling(Row):
     dwell_h: NonNegative = Field(description="mean time from arrival in one layer to departure in the other")
     dwell_h_low: NonNegative | None = Field(None, description="low estimate")
     dwell_h_high: NonNegative | None = Field(None, description="high estimate")
-    capacity_t_per_day: NonNegative | None = Field(None, description="tonnes a day, both directions together; empty = not limiting")
+    capacity_t_per_day: NonNegative | None = Field(
+        None, description="tonnes a day, both directions together; empty = not limiting"
+    )
     capacity_t_per_day_low: NonNegative | None = Field(None, description="low estimate")
     capacity_t_per_day_high: NonNegative | None = Field(None, description="high estimate")
     networks: Names = Field((), description="named networks it is part of; empty = all")
@@ -135,14 +151,16 @@ class Handling(Row):
 
 
 class Port(Row):
-    """Sea ports: annual limits shared by all traffic. Charges and dwell stand in ``handlings`` (technology ``quay``)."""
+    """Sea ports: annual limits of all traffic. Charges and dwell stand in ``handlings`` (technology ``quay``)."""
 
     node_id: Identifier = Field(description="place", json_schema_extra=refers_to("nodes"))
     max_draught_m: Positive | None = Field(None, description="largest draught")
     capacity_teu_per_year: NonNegative | None = Field(None, description="container capacity")
     capacity_mt_per_year: NonNegative | None = Field(None, description="capacity, million tonnes")
     background_teu_per_year: NonNegative = Field(0.0, description="boxes of other traffic that take capacity first")
-    background_mt_per_year: NonNegative = Field(0.0, description="million tonnes of other traffic that take capacity first")
+    background_mt_per_year: NonNegative = Field(
+        0.0, description="million tonnes of other traffic that take capacity first"
+    )
     free_days: NonNegative | None = Field(None, description="storage days free of charge")
     berth_moves_per_h: Positive | None = Field(None, description="berth productivity")
     port_dues_usd_50k_grt: NonNegative | None = Field(None, description="dues of a 50,000 GRT ship per call")
@@ -155,7 +173,9 @@ class SeaLeg(Row):
     from_port: Identifier = Field(description="one end", json_schema_extra=refers_to("nodes"))
     to_port: Identifier = Field(description="other end", json_schema_extra=refers_to("nodes"))
     distance_nm: Positive = Field(description="distance, nautical miles")
-    sailing_days_container: Positive = Field(description="days at sea, container ship; the service transit with calls where known")
+    sailing_days_container: Positive = Field(
+        description="days at sea, container ship; the service transit with calls where known"
+    )
     sailing_days_bulk: Positive = Field(description="days at sea, bulk carrier")
     sailings_per_week: Positive = Field(description="departures a week; mean wait is half the headway")
     cost_usd_per_feu: NonNegative = Field(description="ocean freight per 40 ft container")
@@ -190,12 +210,18 @@ class Tariff(Row):
     """
 
     tariff_id: Identifier = Field(description="stable id")
-    kind: Literal["line_haul", "multiplier", "security", "entry_fee", "insurance"] = Field(description="which component")
+    kind: Literal["line_haul", "multiplier", "security", "entry_fee", "insurance"] = Field(
+        description="which component"
+    )
     countries: Names = Field((), description="ISO codes, ';'-separated; empty = all")
     links: Names = Field((), description="link ids, ';'-separated; empty = all", json_schema_extra=refers_to("links"))
     mode: Literal["rail", "road", "ferry"] | None = Field(None, description="mode; empty = all")
-    form: Literal["container", "bulk"] | None = Field(None, description="container, or bulk for every other cargo form; empty = both")
-    unit: Literal["usd_per_t_km", "usd_per_feu_km", "factor", "usd_per_train_km", "usd_per_t", "usd_per_feu", "percent_of_value"] = Field(
+    form: Literal["container", "bulk"] | None = Field(
+        None, description="container, or bulk for every other cargo form; empty = both"
+    )
+    unit: Literal[
+        "usd_per_t_km", "usd_per_feu_km", "factor", "usd_per_train_km", "usd_per_t", "usd_per_feu", "percent_of_value"
+    ] = Field(
         description="unit of ``value``; line_haul: usd_per_t_km or usd_per_feu_km, multiplier: factor, security: "
         "usd_per_train_km, entry_fee: usd_per_t or usd_per_feu, insurance: percent_of_value"
     )
@@ -280,10 +306,15 @@ class Contract(Row):
 
     contract_id: Identifier = Field(description="stable id")
     name: Text = Field("", description="name")
-    assets: Names = Field(description="ids of links, handlings or sea legs it opens, ';'-separated", json_schema_extra=refers_to("links|handlings|sea_legs"))
+    assets: Names = Field(
+        description="ids of links, handlings or sea legs it opens, ';'-separated",
+        json_schema_extra=refers_to("links|handlings|sea_legs"),
+    )
     fixed_cost_usd_per_year: NonNegative = Field(description="cost of taking it")
     min_t_per_year: NonNegative = Field(0.0, description="least volume over all its assets when taken")
-    max_t_per_year: NonNegative | None = Field(None, description="largest volume over all its assets; empty = not limiting")
+    max_t_per_year: NonNegative | None = Field(
+        None, description="largest volume over all its assets; empty = not limiting"
+    )
     networks: Names = Field((), description="named networks it is part of; empty = all")
     gauge_variants: Names = Field((), description="gauge variants it is part of; empty = all")
 
@@ -292,8 +323,12 @@ class Wagon(Row):
     """Wagon types."""
 
     wagon_id: Identifier = Field(description="stable id")
-    gauges_mm: Names = Field(description="gauges it can run on, ';'-separated; more than one for variable-gauge and bogie-exchangeable types")
-    gauge_change: Literal["none", "bogie_exchange", "variable_gauge"] = Field("none", description="handling technology by which it changes gauge")
+    gauges_mm: Names = Field(
+        description="gauges it can run on, ';'-separated; more than one for variable-gauge and bogie-exchangeable types"
+    )
+    gauge_change: Literal["none", "bogie_exchange", "variable_gauge"] = Field(
+        "none", description="handling technology by which it changes gauge"
+    )
     wagon_type: Text = Field(description="covered, hopper, container flat, ...")
     model_example: Text = Field("", description="class or model")
     payload_t: Positive = Field(description="largest load")
@@ -329,7 +364,9 @@ class FleetStock(Row):
     """Which units stand where, from which day."""
 
     fleet_id: Identifier = Field(description="stable id")
-    type_id: Identifier = Field(description="wagon or locomotive type", json_schema_extra=refers_to("wagons|locomotives"))
+    type_id: Identifier = Field(
+        description="wagon or locomotive type", json_schema_extra=refers_to("wagons|locomotives")
+    )
     node_id: Identifier = Field(description="place", json_schema_extra=refers_to("nodes"))
     gauge_mm: Gauge = Field(description="gauge the units stand on")
     year: Year | None = Field(None, description="demand year; empty = every year")
@@ -376,7 +413,9 @@ class Terminal(Row):
     yard_capacity_teu: NonNegative = Field(0.0, description="boxes the yard holds, TEU")
     yard_capacity_t: NonNegative = Field(0.0, description="bulk the yard holds, tonnes")
     direct_usd_per_move: NonNegative = Field(0.0, description="price of a direct move from wagon to wagon")
-    yard_usd_per_move: NonNegative = Field(0.0, description="price of one move into or out of the yard (two for a load through the yard)")
+    yard_usd_per_move: NonNegative = Field(
+        0.0, description="price of one move into or out of the yard (two for a load through the yard)"
+    )
     bogie_usd_per_wagon: NonNegative = Field(0.0, description="price of a bogie exchange")
     networks: Names = Field((), description="named networks it is part of; empty = all")
     gauge_variants: Names = Field((), description="gauge variants it is part of; empty = all")
@@ -397,7 +436,9 @@ class TerminalCrane(Row):
 
     crane_id: Identifier = Field(description="stable id")
     terminal_id: Identifier = Field(description="terminal", json_schema_extra=refers_to("terminals"))
-    tracks: Names = Field(description="tracks it reaches, ';'-separated", json_schema_extra=refers_to("terminal_tracks"))
+    tracks: Names = Field(
+        description="tracks it reaches, ';'-separated", json_schema_extra=refers_to("terminal_tracks")
+    )
     handles: Literal["container", "bulk"] = Field(description="what it moves")
     moves_per_h: Positive = Field(description="moves (boxes, or wagons of bulk) an hour")
     shifts_h: Shifts = Field(("0-24",), description="working hours of the day, for example 6-14;16-24")
@@ -433,7 +474,9 @@ class TrainCall(Row):
     capacity_teu: NonNegative = Field(0.0, description="boxes it can take on, TEU")
     capacity_t: NonNegative = Field(0.0, description="bulk it can take on, tonnes")
     capacity_wagons: Count = Field(0, description="wagons with changed bogies it can take on")
-    destinations: Names = Field((), description="places it serves onward; empty = takes no load on", json_schema_extra=refers_to("nodes"))
+    destinations: Names = Field(
+        (), description="places it serves onward; empty = takes no load on", json_schema_extra=refers_to("nodes")
+    )
     wait_usd_per_h: NonNegative = Field(0.0, description="cost of an hour after the planned departure")
 
 
@@ -455,11 +498,13 @@ class TerminalLoad(Row):
 
 
 TABLES: Mapping[str, type[Row]] = {
-    "nodes": Node, "links": Link, "handlings": Handling, "ports": Port, "sea_legs": SeaLeg, "borders": Border, "tariffs": Tariff,
+    "nodes": Node, "links": Link, "handlings": Handling, "ports": Port, "sea_legs": SeaLeg,
+    "borders": Border, "tariffs": Tariff,
     "commodities": Commodity, "wagon_suits": WagonSuit, "emissions": Emission,
     "lanes": Lane, "shipments": Shipment, "contracts": Contract,
     "wagons": Wagon, "locomotives": Locomotive, "fleet": FleetStock, "orders": Order, "train_services": TrainService,
-    "terminals": Terminal, "terminal_tracks": TerminalTrack, "terminal_cranes": TerminalCrane, "terminal_bays": TerminalBay,
+    "terminals": Terminal, "terminal_tracks": TerminalTrack, "terminal_cranes": TerminalCrane,
+    "terminal_bays": TerminalBay,
     "train_calls": TrainCall, "terminal_loads": TerminalLoad,
 }  # fmt: skip
 
@@ -489,10 +534,16 @@ class Selection(Settings):
 
 
 class PortChoiceSettings(Settings):
-    reliability_ratio: NonNegative = Field(0.0, description="value of an hour of standard deviation over the value of an hour")
-    train_net_share: Annotated[float, Field(gt=0, le=1)] = Field(0.7, description="net over gross train mass, for charges per train-km")
+    reliability_ratio: NonNegative = Field(
+        0.0, description="value of an hour of standard deviation over the value of an hour"
+    )
+    train_net_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.7, description="net over gross train mass, for charges per train-km"
+    )
     train_net_t: Positive = Field(2000.0, description="net tonnes of a train on links without a mass limit")
-    transfer_capacity_days: Annotated[float, Field(gt=0, le=366)] = Field(365.0, description="working days a year of handlings")
+    transfer_capacity_days: Annotated[float, Field(gt=0, le=366)] = Field(
+        365.0, description="working days a year of handlings"
+    )
 
 
 class TransshipmentSettings(Settings):
@@ -502,10 +553,16 @@ class TransshipmentSettings(Settings):
 class RollingStockSettings(Settings):
     empty_usd_per_wagon_km: NonNegative = Field(0.05, description="haulage of an empty wagon")
     idle_usd_per_wagon_day: NonNegative = Field(0.0, description="cost of an own wagon standing a day")
-    foreign_usd_per_wagon_day: NonNegative = Field(0.0, description="charge of a day outside the wagon's home country, on top")
-    load_unload_days: Annotated[float, Field(ge=0, le=30)] = Field(1.0, description="days for loading and unloading, added to each loaded run")
+    foreign_usd_per_wagon_day: NonNegative = Field(
+        0.0, description="charge of a day outside the wagon's home country, on top"
+    )
+    load_unload_days: Annotated[float, Field(ge=0, le=30)] = Field(
+        1.0, description="days for loading and unloading, added to each loaded run"
+    )
     hire_allowed: Flag = Field(True, description="whether wagons can be hired where the type stands in the fleet table")
-    path_share: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="share of train paths the corridor may use")
+    path_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of train paths the corridor may use"
+    )
     hours_per_day: Annotated[float, Field(gt=0, le=24)] = Field(24.0, description="running hours a day")
 
 
@@ -519,11 +576,11 @@ class Config(Settings):
     discount_rate: NonNegative = Field(0.08, description="per year")
     source: Text = Field(description="where the instance comes from")
     default_scenario: tuple[Text, ...] = Field((), description="scenarios applied when none is asked for")
-    horizon: Horizon = Field(Horizon(), description="planning horizon of the dated tables")  # type: ignore[call-arg]
-    select: Selection = Field(Selection(), description="selection of the base")  # type: ignore[call-arg]
-    port_choice: PortChoiceSettings = Field(PortChoiceSettings(), description="port choice")  # type: ignore[call-arg]
-    transshipment: TransshipmentSettings = Field(TransshipmentSettings(), description="transshipment")  # type: ignore[call-arg]
-    rolling_stock: RollingStockSettings = Field(RollingStockSettings(), description="rolling stock")  # type: ignore[call-arg]
+    horizon: Horizon = Field(Horizon(), description="planning horizon of the dated tables")
+    select: Selection = Field(Selection(), description="selection of the base")
+    port_choice: PortChoiceSettings = Field(PortChoiceSettings(), description="port choice")
+    transshipment: TransshipmentSettings = Field(TransshipmentSettings(), description="transshipment")
+    rolling_stock: RollingStockSettings = Field(RollingStockSettings(), description="rolling stock")
 
 
 class Closures(Settings):
@@ -558,6 +615,6 @@ class Scenario(Settings):
     source: Text = ""
     extends: tuple[Text, ...] = Field((), description="scenarios applied before this one")
     select: Mapping[str, str | int] = Field(default_factory=dict, description="network, gauge_variant, demand_year")
-    close: Closures = Field(Closures())  # type: ignore[call-arg]
-    open: Opening = Field(Opening())  # type: ignore[call-arg]
+    close: Closures = Field(Closures())
+    open: Opening = Field(Opening())
     change: tuple[Change, ...] = ()

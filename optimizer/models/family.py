@@ -27,7 +27,10 @@ class Problem(Protocol):
 
 @dataclass(frozen=True)
 class SolveOptions:
-    """How to solve. ``gap`` is relative; ``stop`` is set from outside (signal, other thread) to end with the best plan so far."""
+    """How to solve.
+
+    ``gap`` is relative; ``stop`` is set from outside (signal, other thread) to end with the best plan so far.
+    """
 
     solver: str | None = None
     time_limit_s: float | None = None

@@ -1,0 +1,1 @@
+"""Freight optimization on the layered corridor network."""

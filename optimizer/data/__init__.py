@@ -1,0 +1,1 @@
+"""The instance: schema, reading, writing, validation, scenarios."""

@@ -1,0 +1,1 @@
+"""The layered corridor network: arrays built once from the tables, compiled path searches on top."""
