@@ -1,0 +1,1 @@
+"""Parts of the seeded generator; ``optimizer.data.generate`` puts them together."""

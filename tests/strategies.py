@@ -1,0 +1,506 @@
+"""Every Hypothesis strategy of the project, and the helpers that build instances in memory.
+
+Sections
+--------
+1. Tables to instances: ``instance_from_rows``, ``corridor_from_rows`` (used by plain tests as well).
+2. Corridors: ``corridors(...)`` draws small valid corridors for all families.
+3. One section per family; add strategies of a family to its own section only.
+
+Numbers are small integers or simple fractions, so that a shrunk failure can be worked out by hand. Tonnes a year are
+multiples of 365 and shipments small numbers of tonnes, so that static and dated capacities bind on small counts too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from optimizer.data.corridor import Corridor, Instance
+from optimizer.data.generator.frames import column_kinds, empty_tables, typed_frame
+from optimizer.data.schema import TABLES, Config, Scenario
+
+_EMPTY = empty_tables()
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+# --------------------------------------------------------------------------------------------------------------------
+# 1. Tables to instances
+# --------------------------------------------------------------------------------------------------------------------
+
+
+def instance_from_rows(
+    tables: Rows,
+    config: Mapping[str, Any] | None = None,
+    scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Instance:
+    """
+    Instance in memory; every row goes through its row model first, so that a misspelt column or value raises.
+
+    Parameters
+    ----------
+    tables
+        Table name -> rows, each a mapping of column -> value; lists may be tuples or 'a;b'. Absent tables are empty.
+    config
+        Entries of ``corridor.toml`` on top of name "drawn", schema version 1 and base year 2026.
+    scenarios
+        Scenario name -> entries of its file.
+    """
+    if strays := set(tables) - set(TABLES):
+        raise ValueError(f"no such tables: {sorted(strays)}")
+    settings = {"name": "drawn", "schema_version": 1, "base_year": 2026, "source": "drawn for a test"} | dict(
+        config or {}
+    )
+    frames = {}
+    for name, model in TABLES.items():
+        if not tables.get(name):
+            frames[name] = _EMPTY[name]  # nobody changes a table in place
+            continue
+        rows = [model.model_validate(dict(row)).model_dump() for row in tables[name]]
+        kinds = column_kinds(name)
+        columns = {
+            column: [default if row[column] is None else row[column] for row in rows]
+            for column, (_, default) in kinds.items()
+        }
+        frames[name] = typed_frame(name, columns)
+    fingerprint = json.dumps([settings, {name: list(map(dict, rows)) for name, rows in tables.items()}], default=str)
+    return Instance(
+        path="drawn",
+        config=Config.model_validate(settings),
+        tables=frames,
+        scenarios={name: Scenario.model_validate(dict(entries)) for name, entries in (scenarios or {}).items()},
+        scenario_texts=dict.fromkeys(scenarios or {}, ""),
+        hash=hashlib.sha256(fingerprint.encode()).hexdigest(),
+    )
+
+
+def corridor_from_rows(tables: Rows, config: Mapping[str, Any] | None = None) -> Corridor:
+    """Corridor in memory with every row in force (no selection, no scenario)."""
+    return corridor_of(instance_from_rows(tables, config))
+
+
+def corridor_of(instance: Instance) -> Corridor:
+    """The instance as it stands, every row in force."""
+    return Corridor(instance=instance, scenario=(), selection=instance.config.select, tables=instance.tables)
+
+
+def rows_of(corridor: Corridor) -> dict[str, list[dict[str, Any]]]:
+    """Rows of every table, blanks left out: what ``corridor_from_rows`` takes. For tests that change a few values."""
+    return {
+        name: [
+            {column: value for column, value in row.items() if not (value == "" or value != value)}
+            for row in table.to_dict("records")
+        ]
+        for name, table in corridor.tables.items()
+    }
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# 2. Corridors
+# --------------------------------------------------------------------------------------------------------------------
+
+REGIONS = (("KZ", 1520), ("AF", 1435), ("PK", 1676))
+OVERSEAS_COUNTRY = "AE"
+COMMODITIES = (
+    {"commodity_id": "boxes", "name": "Goods in containers", "cargo_form": "container", "load_t_per_feu": 20.0},
+    {"commodity_id": "grain", "name": "Grain", "cargo_form": "hopper"},
+    {"commodity_id": "fuel", "name": "Fuel", "cargo_form": "tank"},
+)
+DAYS = 28
+
+
+def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """``None`` (the simplest) or a value of the strategy."""
+    return st.none() | strategy
+
+
+def _present(**columns: Any) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+@st.composite
+def corridor_rows(
+    draw: st.DrawFn,
+    *,
+    min_places: int = 2,
+    max_places: int = 7,
+    max_gauges: int = 3,
+    max_lanes: int = 4,
+    roads: bool = True,
+    ports: bool = True,
+    capacities: bool = True,
+    contracts: bool = True,
+    wagons: bool = True,
+    dated: bool = True,
+    max_shipments: int = 5,
+) -> dict[str, list[dict[str, Any]]]:
+    """
+    Rows of a small valid corridor; see :func:`corridors` for the parameters.
+
+    Land places stand in a row of gauge regions (1520, 1435, 1676; at most ``max_gauges`` of them) and form a tree, with
+    at most two more links or roads. Where a link enters a region of the other gauge, the place it enters has at least
+    one handling for every cargo form, so that every lane has a route. Ports are the last land places, each with a quay
+    and one sea leg to one overseas place.
+    """
+    overseas = ports and max_places > 2 and draw(st.booleans(), label="ports")
+    num_land = draw(st.integers(min_places, max_places - overseas), label="land places")
+    num_gauges = draw(st.integers(1, min(max_gauges, num_land)), label="gauges")
+    region = sorted(
+        draw(st.lists(st.integers(0, num_gauges - 1), min_size=num_land, max_size=num_land), label="regions")
+    )
+    land = [f"p{place}" for place in range(num_land)]
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+
+    for place in range(num_land):
+        country, _ = REGIONS[region[place]]
+        tables["nodes"].append(
+            {
+                "node_id": land[place],
+                "name": land[place].upper(),
+                "country": country,
+                "lat": 45.0 - place,
+                "lon": 60.0 + place,
+            }
+        )
+    tree = [(draw(st.integers(0, place - 1), label="parent"), place) for place in range(1, num_land)]
+    extra = draw(
+        st.lists(st.tuples(st.integers(0, num_land - 1), st.integers(0, num_land - 1)), max_size=2), label="more links"
+    )
+    layers: dict[int, set[str]] = {place: set() for place in range(num_land)}
+    for index, (tail, head) in enumerate([*tree, *(pair for pair in extra if pair[0] != pair[1])]):
+        is_road = roads and index >= len(tree) and draw(st.booleans(), label="road")
+        _draw_link(draw, tables, f"l{index}", land, region, (tail, head), is_road, capacities, layers)
+    _draw_handlings(draw, tables, land, region, layers, capacities)
+    if overseas:
+        _draw_ports(draw, tables, land, layers, capacities)
+    _draw_borders_and_tariffs(draw, tables, region)
+
+    num_commodities = draw(st.integers(1, len(COMMODITIES)), label="commodities")
+    for commodity in COMMODITIES[:num_commodities]:
+        tables["commodities"].append(
+            dict(commodity)
+            | {
+                "value_usd_per_t": float(draw(st.sampled_from((0, 240, 2400)), label="value")),
+                "value_of_time_pct_per_day": float(draw(st.sampled_from((0, 1, 2)), label="value of time")),
+            }
+        )
+    if wagons and draw(st.booleans(), label="wagons"):
+        _wagons(tables, sorted({REGIONS[number][1] for number in region}), num_commodities)
+    _draw_demand(draw, tables, land, overseas, num_commodities, max_lanes, max_shipments if dated else 0)
+    if contracts:
+        _draw_contracts(draw, tables)
+    return {name: rows for name, rows in tables.items() if rows}
+
+
+def _draw_link(
+    draw: st.DrawFn,
+    tables: dict[str, list[dict[str, Any]]],
+    link_id: str,
+    land: Sequence[str],
+    region: Sequence[int],
+    ends: tuple[int, int],
+    is_road: bool,
+    capacities: bool,
+    layers: dict[int, set[str]],
+) -> None:
+    """One link; rail takes the gauge of its earlier region: a break of gauge lies at the end in the later one."""
+    gauge_mm = None if is_road else REGIONS[min(region[ends[0]], region[ends[1]])][1]
+    tables["links"].append(
+        _present(
+            link_id=link_id,
+            from_node=land[ends[0]],
+            to_node=land[ends[1]],
+            mode="road" if is_road else "rail",
+            gauge_mm=gauge_mm,
+            length_km=float(100 * draw(st.integers(1, 8), label="length")),
+            speed_kmh=float(draw(st.sampled_from((50, 25, 20)), label="speed")),
+            capacity_mt_per_year=_annual_mt(draw(optional(st.integers(0, 12)), label="link t/day"))
+            if capacities
+            else None,
+            max_train_gross_t=draw(optional(st.sampled_from((2000.0, 4000.0))), label="train mass"),
+        )
+    )
+    for end in ends:
+        layers[end].add("road" if is_road else f"rail-{gauge_mm}")
+
+
+def _annual_mt(t_per_day: int | None) -> float | None:
+    return None if t_per_day is None else t_per_day * 365 / 1e6
+
+
+def _draw_handlings(
+    draw: st.DrawFn,
+    tables: dict[str, list[dict[str, Any]]],
+    land: Sequence[str],
+    region: Sequence[int],
+    layers: Mapping[int, set[str]],
+    capacities: bool,
+) -> None:
+    """Every pair of layers met at a place is joined in a chain for all forms; some also by a container crane."""
+    for place, met in layers.items():
+        own = f"rail-{REGIONS[region[place]][1]}"
+        chain = sorted(met | ({own} if any(layer.startswith("rail") for layer in met) else set()))
+        for first, second in itertools.pairwise(chain):
+            is_break = first.startswith("rail") and second.startswith("rail")
+            choices = [("bulk_transfer" if is_break else "rail_road", ())]
+            if is_break and draw(st.booleans(), label="container crane"):
+                choices.append(("container_gantry", ("container",)))
+            for technology, forms in choices:
+                dwell_h = float(draw(st.integers(0, 3), label="dwell") * 12)
+                spread = draw(st.booleans(), label="dwell band")
+                tables["handlings"].append(
+                    _present(
+                        handling_id=f"h{len(tables['handlings'])}",
+                        node_id=land[place],
+                        from_layer=first,
+                        to_layer=second,
+                        technology=technology,
+                        cargo_forms=forms,
+                        cost_usd_per_t=float(draw(st.integers(0, 9), label="USD/t")),
+                        cost_usd_per_feu=float(draw(st.sampled_from((0, 40, 100)), label="USD/FEU")),
+                        cost_usd_per_wagon=float(draw(st.sampled_from((0, 120)), label="USD/wagon")),
+                        dwell_h=dwell_h,
+                        dwell_h_low=dwell_h / 2 if spread else None,
+                        dwell_h_high=dwell_h * 2 if spread else None,
+                        capacity_t_per_day=(
+                            draw(optional(st.integers(0, 12).map(float)), label="handling t/day")
+                            if capacities
+                            else None
+                        ),
+                    )
+                )
+
+
+def _draw_ports(
+    draw: st.DrawFn,
+    tables: dict[str, list[dict[str, Any]]],
+    land: Sequence[str],
+    layers: Mapping[int, set[str]],
+    capacities: bool,
+) -> None:
+    """One or two ports with a quay and a sea leg each to one overseas place."""
+    tables["nodes"].append(
+        {
+            "node_id": "sea0",
+            "name": "SEA0",
+            "country": OVERSEAS_COUNTRY,
+            "lat": 25.0,
+            "lon": 55.0,
+            "kind": "overseas_port",
+        }
+    )
+    tables["handlings"].append(
+        {
+            "handling_id": "hsea0", "node_id": "sea0", "from_layer": "sea", "to_layer": "door", "technology": "quay",
+            "cost_usd_per_t": float(draw(st.integers(0, 5), label="overseas quay")), "dwell_h": 24.0,
+        }
+    )  # fmt: skip
+    for place in range(len(land) - 1, max(len(land) - 1 - draw(st.integers(1, 2), label="num ports"), -1), -1):
+        tables["nodes"][place]["kind"] = "sea_port"
+        tables["ports"].append(
+            _present(
+                node_id=land[place],
+                capacity_mt_per_year=_annual_mt(draw(optional(st.integers(0, 12)), label="port t/day"))
+                if capacities
+                else None,
+                background_mt_per_year=_annual_mt(draw(st.integers(0, 2), label="background t/day"))
+                if capacities
+                else 0.0,
+                capacity_teu_per_year=(
+                    draw(optional(st.sampled_from((0.0, 73.0, 365.0))), label="port TEU") if capacities else None
+                ),
+            )
+        )
+        for layer in sorted(layers[place]):
+            tables["handlings"].append(
+                {
+                    "handling_id": f"hq{land[place]}-{layer}", "node_id": land[place], "from_layer": layer,
+                    "to_layer": "sea", "technology": "quay",
+                    "dwell_h": float(draw(st.integers(0, 3), label="port dwell") * 24),
+                    "cost_usd_per_feu": float(draw(st.sampled_from((0, 100, 200)), label="quay USD/FEU")),
+                    "cost_usd_per_t": float(draw(st.integers(0, 9), label="quay USD/t")),
+                }
+            )  # fmt: skip
+        sailing_days = float(draw(st.integers(1, 3), label="sailing days"))
+        tables["sea_legs"].append(
+            {
+                "leg_id": f"s{land[place]}", "from_port": land[place], "to_port": "sea0", "distance_nm": 500.0,
+                "sailing_days_container": sailing_days, "sailing_days_bulk": sailing_days + 1.0,
+                "sailings_per_week": draw(st.sampled_from((7.0, 3.5, 1.0)), label="sailings"),
+                "cost_usd_per_feu": float(draw(st.sampled_from((200, 400, 1000)), label="freight USD/FEU")),
+                "cost_usd_per_t_bulk": float(draw(st.integers(5, 20), label="freight USD/t")),
+            }
+        )  # fmt: skip
+
+
+def _draw_borders_and_tariffs(draw: st.DrawFn, tables: dict[str, list[dict[str, Any]]], region: Sequence[int]) -> None:
+    """Rows whose filled keys are nested, so that the most specific one is never tied."""
+    countries = sorted({REGIONS[number][0] for number in region})
+    pick = st.sampled_from(countries)
+    if draw(st.booleans(), label="border"):
+        charge = float(draw(st.integers(0, 3), label="border USD/t"))
+        tables["borders"].append(
+            {"border_id": "b0", "dwell_h": 12.0, "cost_usd_per_t": charge, "cost_usd_per_feu": 20.0}
+        )
+    if len(countries) > 1 and draw(st.booleans(), label="pair border"):
+        tables["borders"].append(
+            {
+                "border_id": "b1", "from_country": countries[0], "to_country": countries[1], "dwell_h": 24.0,
+                "dwell_h_low": 12.0, "dwell_h_high": 48.0,
+                "cost_usd_per_t": float(draw(st.integers(0, 3), label="pair USD/t")),
+            }
+        )  # fmt: skip
+
+    def tariff(kind: str, unit: str, value: float, **keys: Any) -> None:
+        row = {"tariff_id": f"t{len(tables['tariffs'])}", "kind": kind, "unit": unit, "value": value}
+        tables["tariffs"].append(row | keys)
+
+    cents = st.sampled_from((0.01, 0.02, 0.04))
+    tariff("line_haul", "usd_per_t_km", draw(cents, label="haul"))
+    if draw(st.booleans(), label="country haul"):
+        country = draw(pick, label="haul country")
+        tariff("line_haul", "usd_per_t_km", draw(cents, label="country rate"), countries=(country,))
+        if draw(st.booleans(), label="country container haul"):
+            rate = draw(st.sampled_from((0.4, 1.0)), label="FEU rate")
+            tariff("line_haul", "usd_per_feu_km", rate, countries=(country,), form="container")
+    for factor in draw(st.lists(st.sampled_from((0.5, 1.5, 2.0)), max_size=2), label="multipliers"):
+        tariff("multiplier", "factor", factor, countries=(draw(pick, label="multiplier country"),))
+    if draw(st.booleans(), label="security"):
+        tariff("security", "usd_per_train_km", 14.0, countries=(draw(pick, label="security country"),))
+    if draw(st.booleans(), label="entry fee"):
+        tariff(
+            "entry_fee",
+            "usd_per_t",
+            float(draw(st.integers(1, 5), label="fee")),
+            countries=(draw(pick, label="fee country"),),
+        )
+    if draw(st.booleans(), label="container entry fee"):
+        tariff("entry_fee", "usd_per_feu", 40.0, countries=(draw(pick, label="FEU fee country"),), form="container")
+    if draw(st.booleans(), label="insurance"):
+        tariff("insurance", "percent_of_value", 0.5)
+    if draw(st.booleans(), label="transit insurance"):
+        tariff("insurance", "percent_of_value", 1.0, countries=(draw(pick, label="insured country"),))
+
+
+def _wagons(tables: dict[str, list[dict[str, Any]]], gauges: Sequence[int], num_commodities: int) -> None:
+    """The usual wagon of each gauge and commodity."""
+    for gauge in gauges:
+        for commodity in COMMODITIES[:num_commodities]:
+            wagon_id = f"w{gauge}-{commodity['commodity_id']}"
+            tables["wagons"].append(
+                {
+                    "wagon_id": wagon_id, "gauges_mm": (str(gauge),), "wagon_type": str(commodity["cargo_form"]),
+                    "payload_t": 60.0, "typical_load_t": 40.0 if gauge == 1676 else 60.0, "tare_t": 22.0,
+                    "length_m": 14.0,
+                    "hire_usd_per_day": 20.0, "teu_slots": 2 if commodity["cargo_form"] == "container" else 0,
+                }
+            )  # fmt: skip
+            tables["wagon_suits"].append({"wagon_id": wagon_id, "commodity_id": commodity["commodity_id"]})
+
+
+def _draw_demand(
+    draw: st.DrawFn,
+    tables: dict[str, list[dict[str, Any]]],
+    land: Sequence[str],
+    overseas: bool,
+    num_commodities: int,
+    max_lanes: int,
+    max_shipments: int,
+) -> None:
+    """Lanes in multiples of 365 t, and shipments on the same pairs."""
+    places = [*land, "sea0"] if overseas else list(land)
+    pairs = st.permutations(places).map(lambda order: (order[0], order[1]))
+    which = st.integers(0, num_commodities - 1).map(lambda number: COMMODITIES[number]["commodity_id"])
+    penalty = st.sampled_from((1000.0, 100.0, 20.0))
+    for index in range(draw(st.integers(1, max_lanes), label="lanes")):
+        origin, destination = draw(pairs, label="lane")
+        tables["lanes"].append(
+            {
+                "lane_id": f"d{index}", "origin": origin, "destination": destination,
+                "commodity_id": draw(which, label="commodity"),
+                "quantity_t_per_year": 365.0 * draw(st.integers(1, 10), label="t/day"),
+                "unserved_usd_per_t": draw(penalty, label="unserved"),
+            }
+        )  # fmt: skip
+    for index in range(draw(st.integers(1, max_shipments), label="shipments") if max_shipments else 0):
+        lane = draw(st.sampled_from(tables["lanes"]), label="shipment lane")
+        release_day = draw(st.integers(0, 5), label="release")
+        tables["shipments"].append(
+            {
+                "shipment_id": f"x{index}", "lane_id": lane["lane_id"], "origin": lane["origin"],
+                "destination": lane["destination"], "commodity_id": lane["commodity_id"],
+                "quantity_t": float(draw(st.integers(1, 10), label="tonnes")),
+                "release_day": release_day, "due_day": release_day + draw(st.integers(1, 12), label="window"),
+                "late_usd_per_t_day": float(draw(st.integers(0, 3), label="late")),
+                "unserved_usd_per_t": lane["unserved_usd_per_t"],
+            }
+        )  # fmt: skip
+
+
+def _draw_contracts(draw: st.DrawFn, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Up to two contracts over different assets, with a fixed cost and sometimes volumes."""
+    keys = (("links", "link_id"), ("handlings", "handling_id"), ("sea_legs", "leg_id"))
+    assets = [row[key] for table, key in keys for row in tables[table]]
+    covered = draw(st.lists(st.sampled_from(assets), max_size=2, unique=True), label="contract assets")
+    for index, asset in enumerate(covered):
+        least = 365.0 * draw(st.integers(0, 4), label="least t/day")
+        room = draw(optional(st.integers(0, 6)), label="room t/day")
+        tables["contracts"].append(
+            _present(
+                contract_id=f"c{index}",
+                assets=(asset,),
+                fixed_cost_usd_per_year=365.0 * draw(st.integers(0, 50), label="fixed USD/day"),
+                min_t_per_year=least,
+                max_t_per_year=None if room is None else least + 365.0 * room,
+            )
+        )
+
+
+def instances(**parameters: Any) -> st.SearchStrategy[Instance]:
+    """Instances of :func:`corridor_rows`, with a horizon of 28 days and a value of reliability of 0 or 1."""
+    config = st.sampled_from((0.0, 1.0)).map(
+        lambda ratio: {"horizon": {"days": DAYS}, "port_choice": {"reliability_ratio": ratio}}
+    )
+    return st.builds(instance_from_rows, corridor_rows(**parameters), config)
+
+
+def corridors(**parameters: Any) -> st.SearchStrategy[Corridor]:
+    """
+    Small valid corridors in memory: 2-7 places, 1-3 gauges, road, ports, tariffs of every kind, demand.
+
+    Parameters
+    ----------
+    min_places, max_places, max_gauges, max_lanes
+        Bounds on counts; ``max_places`` includes the overseas place.
+    roads, ports, capacities, contracts, wagons, dated
+        False leaves the feature out; True lets it be drawn (shrinking drops it).
+    max_shipments
+        Most dated shipments (at least one is drawn when ``dated``).
+
+    Every lane and shipment has a route when capacities and contracts are left out.
+    """
+    return instances(**parameters).map(corridor_of)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# 3a. Port choice
+# --------------------------------------------------------------------------------------------------------------------
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# 3b. Gauge-change transshipment
+# --------------------------------------------------------------------------------------------------------------------
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# 3c. Rolling stock
+# --------------------------------------------------------------------------------------------------------------------
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# 3d. Instance files and scenarios
+# --------------------------------------------------------------------------------------------------------------------
