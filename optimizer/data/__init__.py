@@ -1,1 +1,1 @@
-"""The instance: schema, reading, writing, validation, scenarios."""
+"""Instances: format, reading, writing, checks and scenarios."""
