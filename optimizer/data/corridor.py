@@ -15,7 +15,8 @@ class Instance:
     """Every row of every table, before any scenario.
 
     ``tables[name]`` has the columns of the schema, typed; its index (named ``line``) is the row's line in the file, so
-    that later errors can still name it. Absent tables are present and empty.
+    that later errors can still name it. Absent tables are present and empty. ``config_text`` is ``corridor.toml`` as
+    read, so that its comments survive writing; blank for an instance made in memory.
     """
 
     path: str
@@ -24,6 +25,7 @@ class Instance:
     scenarios: Mapping[str, Scenario]
     scenario_texts: Mapping[str, str]
     hash: str
+    config_text: str = ""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def read_instance(path: str | Path) -> Instance:
     for name, table in parsed.items():
         faults += table.faults
         table.complete &= name not in files.unread
-    config = _config(files.tomls, faults)
+    config, config_text = _config(files.tomls, faults)
     texts, scenarios = _scenarios(files.tomls, faults)
     tables = {name: parsed[name].frame if name in parsed else empty_table(name) for name in TABLES}
     for name in REQUIRED_TABLES:
@@ -56,21 +56,16 @@ def read_instance(path: str | Path) -> Instance:
     if faults:
         raise InstanceError(str(path), _in_order(_named_for(path, faults)))
     assert config is not None
-    return make_instance(config, tables, texts, path=str(path), scenarios=scenarios)
+    digest = instance_hash(config, tables, texts)
+    return Instance(str(path), config, tables, scenarios, texts, digest, config_text)
 
 
 def make_instance(
-    config: Config,
-    tables: Mapping[str, pd.DataFrame],
-    scenario_texts: Mapping[str, str] | None = None,
-    *,
-    path: str = "",
-    scenarios: Mapping[str, Scenario] | None = None,
+    config: Config, tables: Mapping[str, pd.DataFrame], scenario_texts: Mapping[str, str] | None = None, path: str = ""
 ) -> Instance:
     """Instance from typed tables in memory (see :func:`optimizer.data.columns.frame`); absent tables are empty."""
     texts = dict(scenario_texts or {})
-    if scenarios is None:
-        scenarios = {name: Scenario.model_validate(tomllib.loads(text)) for name, text in texts.items()}
+    scenarios = {name: Scenario.model_validate(tomllib.loads(text)) for name, text in texts.items()}
     complete = {name: tables[name] if name in tables else empty_table(name) for name in TABLES}
     return Instance(path, config, complete, scenarios, texts, instance_hash(config, complete, texts))
 
@@ -88,7 +83,7 @@ def instance_hash(config: Config, tables: Mapping[str, pd.DataFrame], scenario_t
     """
     digest = hashlib.sha256(config.model_dump_json().encode())
     for name in sorted(scenario_texts):
-        _feed(digest, name, scenario_texts[name].encode())
+        _feed(digest, name, scenario_texts[name].rstrip("\n").encode())
     for name in sorted(TABLES):
         table = tables[name]
         if not len(table):
@@ -149,15 +144,12 @@ def _known(parsed: Mapping[str, Parsed]) -> dict[str, set[str] | None]:
     return known
 
 
-def _config(tomls: Mapping[str, bytes], faults: list[Fault]) -> Config | None:
+def _config(tomls: Mapping[str, bytes], faults: list[Fault]) -> tuple[Config | None, str]:
     if containers.CONFIG not in tomls:
-        faults.append(
-            Fault(
-                containers.CONFIG, f"is missing, expected name, schema_version = {SCHEMA_VERSION}, base_year and source"
-            )
-        )
-        return None
-    return _model(Config, containers.CONFIG, tomls[containers.CONFIG], faults)[0]
+        needed = f"name, schema_version = {SCHEMA_VERSION}, base_year and source"
+        faults.append(Fault(containers.CONFIG, f"is missing, expected this file with {needed}"))
+        return None, ""
+    return _model(Config, containers.CONFIG, tomls[containers.CONFIG], faults)
 
 
 def _scenarios(tomls: Mapping[str, bytes], faults: list[Fault]) -> tuple[dict[str, str], dict[str, Scenario]]:
@@ -183,6 +175,8 @@ def _model(model: type[_Model], file: str, data: bytes, faults: list[Fault]) -> 
     text, readable = decode(file, data, faults)
     if not readable:
         return None, text
+    if not text.endswith("\n"):
+        text += "\n"
     try:
         return model.model_validate(tomllib.loads(text)), text
     except ValidationError as failure:

@@ -18,7 +18,7 @@ from optimizer.errors import Fault, did_you_mean
 
 MAX_FAULTS = 1000  # per table; a file of garbage has millions
 _LARGEST_WHOLE = 2**53  # beyond it, floats (and so spreadsheets) no longer hold every whole number
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _BOMS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 Numbered = tuple[int, Sequence[str]]
@@ -114,7 +114,7 @@ def decode(file: str, data: bytes, faults: list[Fault]) -> tuple[str, bool]:
         return "", False
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for odd in itertools.islice(_CONTROL.finditer(text), 20):
+    for odd in itertools.islice(CONTROL.finditer(text), 20):
         line = text.count("\n", 0, odd.start()) + 1
         faults.append(Fault(file, f"has the control character U+{ord(odd.group()):04X}, expected text", line))
     return text, True
