@@ -20,11 +20,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from optimizer.data.columns import frame
 from optimizer.data.corridor import Corridor, Instance
-from optimizer.data.generator.frames import column_kinds, empty_tables, typed_frame
 from optimizer.data.schema import TABLES, Config, Scenario
 
-_EMPTY = empty_tables()
+_EMPTY = {name: frame(model, {}) for name, model in TABLES.items()}
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -61,12 +61,7 @@ def instance_from_rows(
             frames[name] = _EMPTY[name]  # nobody changes a table in place
             continue
         rows = [model.model_validate(dict(row)).model_dump() for row in tables[name]]
-        kinds = column_kinds(name)
-        columns = {
-            column: [default if row[column] is None else row[column] for row in rows]
-            for column, (_, default) in kinds.items()
-        }
-        frames[name] = typed_frame(name, columns)
+        frames[name] = frame(model, {column: [row[column] for row in rows] for column in rows[0]})
     fingerprint = json.dumps([settings, {name: list(map(dict, rows)) for name, rows in tables.items()}], default=str)
     return Instance(
         path="drawn",
