@@ -41,7 +41,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_strip)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_strip)]
 PositiveCount = Annotated[int, Field(ge=1), BeforeValidator(_strip)]
 Day = Annotated[int, Field(ge=0), BeforeValidator(_strip)]
-Year = Annotated[int, Field(ge=1900, le=2200), BeforeValidator(_strip)]
+Year = Annotated[int, Field(ge=1800, le=2200), BeforeValidator(_strip)]
 Flag = Annotated[bool, BeforeValidator(_strip)]
 Gauge = Annotated[Literal[1520, 1435, 1676], BeforeValidator(lambda v: int(v) if str(v).strip().isdigit() else v)]
 GaugeOrRoad = Annotated[
