@@ -16,6 +16,7 @@ from optimizer.data import containers, validation
 from optimizer.data.columns import columns_of, frame
 from optimizer.data.corridor import Instance
 from optimizer.data.rows import Parsed, decode, parse_rows
+from optimizer.data.scenario import check_scenarios
 from optimizer.data.schema import REQUIRED_TABLES, SCHEMA_VERSION, TABLES, Config, Scenario
 from optimizer.errors import Fault, InstanceError, did_you_mean
 
@@ -51,8 +52,11 @@ def read_instance(path: str | Path) -> Instance:
             faults.append(Fault(f"{name}.csv", "is missing, expected this table in every instance"))
         elif parsed[name].complete and not parsed[name].rejected and not len(tables[name]):
             faults.append(Fault(f"{name}.csv", "has a header but no rows, expected at least one"))
-    faults += validation.check_tables(tables, _known(parsed), config, faulty={fault.file for fault in faults})
-    faults += validation.check_scenarios(tables, config, scenarios, faulty={fault.file for fault in faults})
+    known = _known(parsed)
+    faults += validation.check_tables(tables, known, config, faulty={fault.file for fault in faults})
+    if config is not None:
+        sound = not any(fault.file.endswith(".csv") for fault in faults)
+        faults += check_scenarios(tables, known, config, scenarios, sound)
     if faults:
         raise InstanceError(str(path), _in_order(_named_for(path, faults)))
     assert config is not None

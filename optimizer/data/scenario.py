@@ -9,16 +9,13 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from optimizer.data.columns import Column, columns_of
+from optimizer.data.changes import Tables, apply_changes
 from optimizer.data.corridor import Corridor, Instance
-from optimizer.data.schema import KEYS, TABLES, Change, Scenario, Selection
+from optimizer.data.schema import KEYS, TABLES, Config, Scenario, Selection
 from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
-
-Tables = dict[str, pd.DataFrame]
 
 CLOSABLE = ("links", "handlings", "sea_legs")
 _ENDS = {"links": ("from_node", "to_node"), "handlings": ("node_id",), "sea_legs": ("from_port", "to_port")}
-_CHARGES = ("cost_usd_per_t", "cost_usd_per_feu", "cost_usd_per_wagon")
 
 
 def apply_scenario(instance: Instance, names: Sequence[str] | str | None = None) -> Corridor:
@@ -53,7 +50,7 @@ def apply_scenario(instance: Instance, names: Sequence[str] | str | None = None)
     for name in stack:
         faults += apply_changes(tables, name, instance.scenarios[name].change)
     chosen, wrong = selection(instance.config.select, [(name, instance.scenarios[name]) for name in stack])
-    faults += wrong + check_selection(tables, chosen, f"scenario {','.join(asked)}" if asked else "corridor.toml")
+    faults += wrong or check_selection(tables, chosen, f"scenario {','.join(asked)}" if asked else "corridor.toml")
     if faults:
         raise InstanceError(instance.path, faults)
     in_force(tables, chosen, [instance.scenarios[name] for name in stack])
@@ -103,25 +100,97 @@ def selection(base: Selection, stack: Iterable[tuple[str, Scenario]]) -> tuple[S
     return chosen, faults
 
 
-def check_selection(tables: Mapping[str, pd.DataFrame], chosen: Selection, file: str) -> list[Fault]:
-    """A selection that no row names is a misspelling; demand years that nobody selects would vanish unseen."""
+def check_selection(
+    tables: Mapping[str, pd.DataFrame], chosen: Selection, file: str, complete: bool = True
+) -> list[Fault]:
+    """
+    Faults of a selection: a name that no row has is a misspelling.
+
+    ``complete`` says that nothing more will be selected: then a missing demand year is a fault where rows have years,
+    since their demand would vanish unseen.
+    """
     faults = []
-    for key, column, value in (
-        ("network", "networks", chosen.network),
-        ("gauge_variant", "gauge_variants", chosen.gauge_variant),
-    ):
+    choices = (("network", "networks", chosen.network), ("gauge_variant", "gauge_variants", chosen.gauge_variant))
+    for key, column, value in choices:
         named = {name for table in tables.values() if column in table for names in table[column] for name in names}
         if value and named and value not in named:
             near = did_you_mean(value, named)
-            words = f"select.{key} is '{value}', which no row names{near}; known: {', '.join(sorted(named))}"
+            words = f"select.{key} is '{value}', which no row names; known: {', '.join(sorted(named))}{near}"
             faults.append(Fault(file, words))
     years = {int(year) for table in tables.values() if "year" in table for year in table["year"].dropna().unique()}
-    if years and chosen.demand_year not in years:
+    if years and chosen.demand_year not in years and (complete or chosen.demand_year is not None):
         found = "not set" if chosen.demand_year is None else f"{chosen.demand_year}, which no row names"
-        faults.append(
-            Fault(file, f"select.demand_year is {found}, expected one of {', '.join(map(str, sorted(years)))}")
-        )
+        known = ", ".join(map(str, sorted(years)))
+        faults.append(Fault(file, f"select.demand_year is {found}; expected one of {known}"))
     return faults
+
+
+def check_scenarios(
+    tables: Mapping[str, pd.DataFrame],
+    known: Mapping[str, set[str] | None],
+    config: Config,
+    scenarios: Mapping[str, Scenario],
+    sound: bool = True,
+) -> list[Fault]:
+    """
+    Faults of the scenarios of an instance, each tried on its own: stacks, selections, ids and changes.
+
+    Parameters
+    ----------
+    known
+        Ids of each table; None where not every row could be read.
+    sound
+        Whether the tables are without fault; else nothing is tried that counts on every row being there.
+    """
+    faults = [
+        Fault("corridor.toml", f"default_scenario holds '{name}', expected a scenario{did_you_mean(name, scenarios)}")
+        for name in config.default_scenario
+        if name not in scenarios
+    ]
+    if sound:
+        faults += check_selection(tables, config.select, "corridor.toml", complete=False)
+    straits = {name for names in tables["sea_legs"]["chokepoints"] for name in names}
+    for name, scenario in scenarios.items():
+        file = f"scenarios/{name}.toml"
+        for parent in scenario.extends:
+            if parent not in scenarios:
+                words = f"extends '{parent}', expected a scenario{did_you_mean(parent, scenarios)}"
+                faults.append(Fault(file, words))
+        named = [(f"close.{key}", key, getattr(scenario.close, key)) for key in (*CLOSABLE, "nodes")]
+        named += [(f"open.{key}", key, getattr(scenario.open, key)) for key in CLOSABLE]
+        for key, table, ids in named:
+            members = known[table]
+            if members is not None:
+                faults += _unknown(file, key, ids, members, f"{table}.csv")
+        if known["sea_legs"] is not None:
+            faults += _unknown(file, "close.chokepoints", scenario.close.chokepoints, straits, "sea_legs.csv")
+        stack, circles = expand(scenarios, [name])
+        faults += [Fault(f"scenarios/{c[0]}.toml", f"extends itself: {' -> '.join(c)}") for c in map(_turned, circles)]
+        chosen, wrong = selection(Selection(), [(name, scenario)])
+        faults += wrong
+        if not sound:
+            continue
+        trial = dict(tables)
+        for part in stack:
+            faults += apply_changes(trial, part, scenarios[part].change)
+        if not wrong:
+            faults += check_selection(trial, chosen, file, complete=False)
+    return faults
+
+
+def _unknown(file: str, key: str, ids: Iterable[str], known: Collection[str], where: str) -> list[Fault]:
+    return [
+        Fault(file, f"{key} holds '{i}', which is not in {where}{did_you_mean(i, known)}")
+        for i in ids
+        if i not in known
+    ]
+
+
+def _turned(circle: list[str]) -> list[str]:
+    """The same circle from its first name in the alphabet, so that it is told once."""
+    names = circle[:-1]
+    at = names.index(min(names))
+    return [*names[at:], *names[:at], names[at]]
 
 
 def in_force(tables: Tables, chosen: Selection, stack: Sequence[Scenario]) -> None:
@@ -172,95 +241,3 @@ def _follow(tables: Tables) -> None:
     if reached != cranes["tracks"].tolist():
         kept = pd.Series(reached, index=cranes.index, dtype=object)
         tables["terminal_cranes"] = cranes.assign(tracks=kept)[[bool(names) for names in reached]]
-
-
-def apply_changes(tables: Tables, name: str, changes: Sequence[Change]) -> list[Fault]:
-    """Apply the changes of one scenario to all rows, in force or not; faults name the scenario's file."""
-    faults: list[Fault] = []
-    for at, change in enumerate(changes, start=1):
-        words = _apply(tables, change)
-        faults.extend(Fault(f"scenarios/{name}.toml", f"change {at}: {text}") for text in words)
-    return faults
-
-
-def _apply(tables: Tables, change: Change) -> list[str]:
-    if change.table not in tables:
-        return [f"unknown table '{change.table}'{did_you_mean(change.table, tables)}"]
-    columns = columns_of(TABLES[change.table])
-    words = [f"unknown column '{name}' of {change.table}{did_you_mean(name, columns)}"
-             for name in (change.column, *change.where) if name not in columns]  # fmt: skip
-    given = [key for key in ("set", "multiply", "add") if getattr(change, key) is not None]
-    if len(given) != 1:
-        words.append(
-            f"has {' and '.join(given) or 'neither set, multiply nor add'}, expected exactly one of set, multiply, add"
-        )
-    if words:
-        return words
-    column = columns[change.column]
-    if column.kind not in ("int", "float") or column.choices:
-        return [f"{change.table}.{change.column} is not a column of numbers; only those can be changed"]
-    table = tables[change.table]
-    rows = np.ones(len(table), dtype=bool)
-    for key, wanted in change.where.items():
-        matches, complaint = _matching(table, columns[key], wanted)
-        if complaint:
-            words.append(complaint)
-        rows &= matches
-    if words or not rows.any():
-        return words or [f"matches no row of {change.table}"]
-    changed, words = _changed(table, columns, change, rows)
-    tables[change.table] = changed
-    return words
-
-
-def _matching(table: pd.DataFrame, column: Column, wanted: Any) -> tuple[np.ndarray, str]:
-    """Rows whose value is (or whose list holds) one of the values wanted, and what is wrong with the wish."""
-    options: Collection[Any] = wanted if isinstance(wanted, tuple) else (wanted,)
-    values = table[column.name]
-    textual = column.kind in ("text", "list")
-    for option in options:
-        if isinstance(option, str) != textual:
-            kind = (
-                "text in quotes" if textual else "a number without quotes" if column.kind != "flag" else "true or false"
-            )
-            return np.zeros(len(table), dtype=bool), f"where {column.name} is {option!r}, expected {kind}"
-    present = {name for names in values for name in names} if column.kind == "list" else set(values.unique())
-    for option in options:
-        if option not in present:
-            near = did_you_mean(option, present) if textual else ""
-            return np.zeros(len(table), dtype=bool), f"matches no row: no {column.name} is {option!r}{near}"
-    if column.kind == "list":
-        return np.array([not set(options).isdisjoint(names) for names in values], dtype=bool), ""
-    return values.isin(list(options)).to_numpy(), ""
-
-
-def _changed(
-    table: pd.DataFrame, columns: Mapping[str, Column], change: Change, rows: np.ndarray
-) -> tuple[pd.DataFrame, list[str]]:
-    """The table with a change applied; its low and high estimates move along, or go where a value is set."""
-    own = {f"{change.column}_low", f"{change.column}_high"} & set(columns)
-    moving = dict.fromkeys((change.column, *sorted(own)), rows)
-    if change.table == "handlings" and change.column in _CHARGES:
-        # one pair of estimates for three charges: it is that of the only charge a row has
-        others = table[[name for name in _CHARGES if name != change.column]].sum(axis=1).to_numpy() == 0
-        moving |= {"cost_low": rows & others, "cost_high": rows & others}
-    data = {}
-    words = []
-    for name, where in moving.items():
-        column = columns[name]
-        values = table[name].to_numpy(dtype=np.float64, copy=True)
-        if change.set is not None:
-            values[where] = change.set if name == change.column else np.nan
-        elif change.multiply is not None:
-            values[where] *= change.multiply
-        else:
-            values[where] += change.add or 0.0
-        if column.kind == "int":
-            values[where] = np.floor(values[where] + 0.5)
-        bad = column.outside(values) & where
-        words += [
-            f"{name} becomes {values[at]:g} in {change.table}.csv:{table.index[at]}, expected {column.expected}"
-            for at in np.flatnonzero(bad)
-        ]
-        data[name] = values.astype(column.dtype) if not bad.any() else table[name].to_numpy()
-    return table.assign(**data), words
