@@ -1,4 +1,4 @@
-"""Linear and mixed-integer programmes stated in PuLP: HiGHS in this process, or any solver PuLP finds on the machine."""
+"""Linear and mixed-integer programmes in PuLP: HiGHS in this process, or any solver PuLP finds on the machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLEST_GAP = 1e-9
 
 @dataclass(frozen=True)
 class SolverResult:
-    """Status, objective of the plan, valid lower bound on every plan, wall seconds. Values stand in the PuLP variables."""
+    """Status, objective, lower bound on every plan, wall seconds. Values stand in the PuLP variables."""
 
     status: Status
     objective: float | None
@@ -51,7 +51,7 @@ def solve_model(
     highs_options: Mapping[str, Any] | None = None,
 ) -> SolverResult:
     """
-    Solve a minimisation; afterwards the variables carry the plan (``var.value()``) and an LP's rows their duals (``.pi``).
+    Solve a minimisation; then variables carry the plan (``.value()``) and the rows of an LP their duals (``.pi``).
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class _QuietHighs(highspy.Highs):
 
     def enableCallbacks(self) -> None:  # noqa: N802
         self.setOptionValue("output_flag", False)
-        super().enableCallbacks()
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 def _solve_highs(model: pulp.LpProblem, options: SolveOptions, highs_options: Mapping[str, Any]) -> SolverResult:
@@ -120,7 +120,7 @@ def _solve_highs(model: pulp.LpProblem, options: SolveOptions, highs_options: Ma
     settings["random_seed"] = options.seed % 2**31
     if options.time_limit_s is not None:
         settings["time_limit"] = float(options.time_limit_s)
-    highs = _QuietHighs()
+    highs = _QuietHighs()  # type: ignore[no-untyped-call]
     for name, value in (settings | dict(highs_options)).items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise ValueError(f"HiGHS refuses {name} = {value!r}")
