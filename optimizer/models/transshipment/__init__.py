@@ -1,0 +1,1 @@
+"""Gauge-change transshipment: which train stands where and when, and how each load gets over."""
