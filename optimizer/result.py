@@ -92,6 +92,8 @@ class Result:
         Options of the problem (family specific) that ``verify`` needs to rebuild it.
     kpis
         Figures for planners, name with unit -> value.
+    claimed_gap
+        The gap as a result directory states it, for ``verify`` to compare; None for a result just made.
     """
 
     family: str
@@ -112,6 +114,7 @@ class Result:
     conflicts: tuple[str, ...] = ()
     kpis: Mapping[str, float | str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    claimed_gap: float | None = None
 
     @property
     def gap(self) -> float | None:

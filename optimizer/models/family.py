@@ -63,7 +63,7 @@ class Family:
     methods
         Method name -> function; ``auto`` picks the first.
     solvers
-        Method name -> solvers it accepts, the default first.
+        Method name -> solvers it accepts, the default first; ``*`` stands for every solver PuLP finds on the machine.
     solution_tables
         Table name -> row model; a result directory is read back through these.
     verify
