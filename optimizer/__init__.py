@@ -1,1 +1,68 @@
-"""Freight optimization on the layered corridor network."""
+"""Freight optimization on the layered corridor network.
+
+>>> import optimizer as opt
+>>> corridor = opt.read("instances/toy-port-choice")
+>>> result = opt.solve(opt.PortChoice(corridor), seed=1)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optimizer.api import FAMILIES, export, read, solve, verify, write
+    from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
+    from optimizer.models.port_choice.problem import PortChoice
+    from optimizer.models.rolling_stock.problem import RollingStock
+    from optimizer.models.transshipment.problem import Transshipment
+    from optimizer.result import Progress, Result, Solution, Status, Violation
+    from optimizer.results import read_result, write_result
+
+__all__ = [
+    "FAMILIES",
+    "InstanceError",
+    "OptimizerError",
+    "PortChoice",
+    "Progress",
+    "Result",
+    "ResultError",
+    "RollingStock",
+    "Solution",
+    "Status",
+    "Transshipment",
+    "UsageError",
+    "VerificationError",
+    "Violation",
+    "export",
+    "read",
+    "read_result",
+    "solve",
+    "verify",
+    "write",
+    "write_result",
+]
+
+_HOMES = {
+    "optimizer.api": ("FAMILIES", "export", "read", "solve", "verify", "write"),
+    "optimizer.errors": ("InstanceError", "OptimizerError", "ResultError", "UsageError", "VerificationError"),
+    "optimizer.models.port_choice.problem": ("PortChoice",),
+    "optimizer.models.rolling_stock.problem": ("RollingStock",),
+    "optimizer.models.transshipment.problem": ("Transshipment",),
+    "optimizer.result": ("Progress", "Result", "Solution", "Status", "Violation"),
+    "optimizer.results": ("read_result", "write_result"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up on first use: pandas and the families take most of a second to load, and `corridor --help` needs none.
+    if name not in _HOME:
+        raise AttributeError(f"module 'optimizer' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

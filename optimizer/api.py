@@ -1,0 +1,324 @@
+"""Read, write, solve, verify and export, the same for every family."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from optimizer.data.corridor import Corridor, Instance
+from optimizer.errors import ResultError, UsageError, VerificationError, did_you_mean
+from optimizer.models.family import Family, Problem, SolveOptions
+from optimizer.result import Progress, Result, Solution, Status, Violation, relative_gap
+
+TOLERANCE = 1e-6
+"""Relative tolerance when claims are compared."""
+
+ANY_PULP_SOLVER = "*"
+EXPORT_SUFFIXES = (".lp", ".mps")
+_PACKAGES = ("corridor-optimizer", "highspy", "numpy", "ortools", "pandas", "pulp")
+
+
+class _Families(Mapping[str, Family]):
+    """Family by its name; its package is imported when first asked for."""
+
+    _PACKAGES: Mapping[str, str] = {
+        "port-choice": "optimizer.models.port_choice",
+        "transshipment": "optimizer.models.transshipment",
+        "rolling-stock": "optimizer.models.rolling_stock",
+    }
+
+    def __getitem__(self, name: str) -> Family:
+        if name not in self._PACKAGES:
+            raise UsageError(f"unknown family '{name}'; known are {', '.join(self)}{did_you_mean(name, self)}")
+        family: Family = importlib.import_module(self._PACKAGES[name]).FAMILY
+        return family
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._PACKAGES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._PACKAGES)
+
+    def __len__(self) -> int:
+        return len(self._PACKAGES)
+
+    def of(self, problem: Problem) -> Family:
+        """The family a problem belongs to."""
+        home = type(problem).__module__
+        for name, package in self._PACKAGES.items():
+            if home == package or home.startswith(f"{package}."):
+                return self[name]
+        raise UsageError(f"a {type(problem).__name__} is not a problem of {', '.join(self)}")
+
+
+FAMILIES = _Families()
+
+
+def read(path: str | Path, scenario: str | Sequence[str] | None = None) -> Corridor:
+    """
+    Read an instance and put it under scenarios.
+
+    Parameters
+    ----------
+    path
+        Directory, ``.zip`` or ``.xlsx``.
+    scenario
+        Names in order, as a sequence or one text with commas; None for the instance's default, ``base`` for none.
+
+    Raises
+    ------
+    InstanceError
+        With every fault of the instance.
+    UsageError
+        Unknown scenario.
+    """
+    from optimizer.data.reading import read_instance
+    from optimizer.data.scenario import apply_scenario
+
+    return apply_scenario(read_instance(path), scenario)
+
+
+def write(instance: Instance | Corridor, path: str | Path) -> None:
+    """Write an instance, with all its scenarios, as a directory, ``.zip`` or ``.xlsx``; complete or not at all."""
+    from optimizer.data.writing import write_instance
+
+    write_instance(instance.instance if isinstance(instance, Corridor) else instance, path)
+
+
+def solve(
+    problem: Problem,
+    *,
+    method: str = "auto",
+    solver: str | None = None,
+    time_limit_s: float | None = None,
+    gap: float = 0.0,
+    seed: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """
+    Solve a problem and check the plan before handing it out.
+
+    Parameters
+    ----------
+    problem
+        PortChoice, Transshipment or RollingStock.
+    method
+        A method of the family; ``auto`` is its first.
+    solver
+        A solver of the method; None for its first.
+    time_limit_s
+        Seconds for the solver; the best plan so far is returned.
+    gap
+        Relative gap at which a plan counts as optimal.
+    on_progress
+        Called in this thread with the best cost and bound as they change.
+    stop
+        Set it from elsewhere to end with the best plan so far.
+
+    Returns
+    -------
+    Result
+        OPTIMAL and FEASIBLE carry a plan that :func:`verify` accepts.
+
+    Raises
+    ------
+    UsageError
+        An argument that does not fit, with the nearest name.
+    VerificationError
+        The plan breaks a rule: a defect of the method.
+    """
+    family = FAMILIES.of(problem)
+    method, solver = check_method(family, method, solver)
+    check_limits(time_limit_s, gap, seed)
+    options = SolveOptions(solver, time_limit_s, gap, seed, on_progress, stop or threading.Event())
+
+    start = time.monotonic()
+    outcome = family.methods[method](problem, options)
+    runtime_s = time.monotonic() - start
+
+    corridor = problem.corridor
+    result = Result(
+        family=family.name,
+        method=method,
+        solver=solver,
+        status=outcome.status,
+        runtime_s=runtime_s,
+        seed=seed,
+        instance_name=corridor.name,
+        instance_hash=corridor.instance.hash,
+        scenario=corridor.scenario,
+        options=dict(problem.options),
+        time_limit_s=time_limit_s,
+        gap_asked=gap,
+        solution=outcome.solution,
+        cost=outcome.cost,
+        bound=outcome.bound,
+        conflicts=outcome.conflicts,
+        kpis={} if outcome.solution is None else dict(family.kpis(problem, outcome.solution)),
+        versions=_versions(),
+    )
+    violations = verify(problem, result)
+    if violations:
+        raise VerificationError(
+            f"the plan of {family.name} by {method} with {solver} breaks {len(violations)} rules; this is a defect:\n"
+            + violation_lines(violations)
+        )
+    return result
+
+
+def violation_lines(violations: Sequence[Violation], at_most: int = 50) -> str:
+    """One line per broken rule."""
+    lines = [f"  {violation}" for violation in violations[:at_most]]
+    if len(violations) > at_most:
+        lines.append(f"  and {len(violations) - at_most} more")
+    return "\n".join(lines)
+
+
+def verify(problem: Problem, plan: Solution | Result) -> tuple[Violation, ...]:
+    """
+    Every broken rule; empty when all hold.
+
+    Parameters
+    ----------
+    plan
+        A plan alone, or a result: then its claims (status, cost, bound, gap) are checked too.
+
+    Raises
+    ------
+    ResultError
+        The result belongs to another instance or problem.
+    """
+    family = FAMILIES.of(problem)
+    if not isinstance(plan, Result):
+        return family.verify(problem, plan, None)
+    check_same_problem(plan, problem)
+    claims = _false_claims(plan)
+    if plan.solution is None:
+        return claims
+    return (*family.verify(problem, plan.solution, plan.cost), *claims)
+
+
+def export(problem: Problem, path: str | Path) -> None:
+    """
+    Write the exact model as ``.lp`` or ``.mps``, by the suffix of ``path``; complete or not at all.
+
+    Raises
+    ------
+    UsageError
+        Another suffix, or a place that cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in EXPORT_SUFFIXES:
+        raise UsageError(f"'{path.name}' does not end in {' or '.join(EXPORT_SUFFIXES)}, which names the format")
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory, expected a file name")
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{suffix}")
+    try:
+        FAMILIES.of(problem).export(problem, temporary)
+        os.replace(temporary, path)  # noqa: PTH105
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_method(family: Family, method: str, solver: str | None) -> tuple[str, str]:
+    """Method and solver by their full names; UsageError with the nearest name."""
+    if method == "auto":
+        method = next(iter(family.methods))
+    if method not in family.methods:
+        known = ["auto", *family.methods]
+        near = did_you_mean(method, known)
+        raise UsageError(f"{family.name} has no method '{method}'; known are {', '.join(known)}{near}")
+    accepted = [name for name in family.solvers[method] if name != ANY_PULP_SOLVER]
+    if solver is None:
+        return method, accepted[0]
+    if solver.lower() in accepted:
+        return method, solver.lower()
+    if ANY_PULP_SOLVER in family.solvers[method]:
+        from optimizer.solvers.mip import check_solver
+
+        check_solver(solver)
+        return method, solver
+    near = did_you_mean(solver, accepted)
+    raise UsageError(f"method {method} of {family.name} takes the solvers {', '.join(accepted)}, not '{solver}'{near}")
+
+
+def check_limits(time_limit_s: float | None, gap: float, seed: int) -> None:
+    """Raise UsageError for limits that mean nothing."""
+    if time_limit_s is not None and not (math.isfinite(time_limit_s) and time_limit_s > 0):
+        raise UsageError(f"time limit is {time_limit_s}, expected seconds > 0")
+    if not 0 <= gap < 1:
+        raise UsageError(f"gap is {gap}, expected a share from 0 to below 1, for example 0.01 for one percent")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise UsageError(f"seed is {seed}, expected a whole number from 0 to 2147483647")
+
+
+def check_same_problem(result: Result, problem: Problem) -> None:
+    """Raise ResultError unless the result is of this instance, scenario, family and options."""
+    corridor = problem.corridor
+    pairs = {
+        "family": (result.family, FAMILIES.of(problem).name),
+        "scenario": (",".join(result.scenario) or "base", ",".join(corridor.scenario) or "base"),
+        "options": (dict(result.options), dict(problem.options)),
+    }
+    if result.instance_hash != corridor.instance.hash:
+        raise ResultError(
+            f"the result is of another instance: it was made from '{result.instance_name}' with hash "
+            f"{result.instance_hash[:12]}, this is '{corridor.name}' with hash {corridor.instance.hash[:12]}; "
+            "a changed cell changes the hash: solve again"
+        )
+    for what, (theirs, ours) in pairs.items():
+        if theirs != ours:
+            raise ResultError(f"the result is of another problem: its {what} is {theirs}, here it is {ours}")
+
+
+def _false_claims(result: Result) -> tuple[Violation, ...]:
+    """Claims about the run that contradict each other."""
+    found: list[Violation] = []
+    place = f"result of {result.family}"
+    if not result.status.has_plan:
+        extra = [name for name in ("cost", "solution") if getattr(result, name) is not None]
+        return tuple(Violation(f"{result.status} with a {name}", place, 1, "too many") for name in extra)
+    for name in ("cost", "solution"):
+        if getattr(result, name) is None:
+            found.append(Violation(f"{result.status} without a {name}", place, 1, "missing"))
+    cost, bound = result.cost, result.bound
+    if cost is None:
+        return tuple(found)
+    room = TOLERANCE * max(1.0, abs(cost))
+    if not math.isfinite(cost) or (bound is not None and not math.isfinite(bound)):
+        found.append(Violation("cost or bound not finite", place, math.inf, "USD"))
+    if bound is not None and bound > cost + room:
+        found.append(Violation("bound above the cost", place, bound - cost, "USD too high"))
+    gap = None if bound is None else relative_gap(cost, bound)
+    if result.status == Status.OPTIMAL and gap is None:
+        found.append(Violation("OPTIMAL without a bound", place, 1, "missing"))
+    if result.status == Status.OPTIMAL and gap is not None and bound is not None:
+        allowed = result.gap_asked * abs(cost) + room
+        if cost - bound > allowed:
+            found.append(Violation("OPTIMAL with a gap above the one asked for", place, gap, "of the cost"))
+    claimed = result.claimed_gap
+    if claimed is not None and (gap is None or abs(claimed - gap) > TOLERANCE):
+        found.append(Violation("gap differs from cost and bound", place, claimed - (gap or 0.0), "of the cost"))
+    return tuple(found)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed as a package"
+    return found
