@@ -1,0 +1,176 @@
+"""Port choice a second time, in OR-Tools MathOpt, with the lanes that may share tonnes merged.
+
+Demands with the same commodity, destination and (dated) deadline have equal arc costs and the same sink; only their origins
+differ. One flow per such group k replaces theirs:
+
+    min   sum_k sum_a g_ka f_ka + sum_d p_d u_d + sum_s F_s y_s
+    s.t.  flow out of v - flow into v = sum over the demands d of k that start at v of (Q_d - u_d),  v not the sink
+          sum_k sum_{a in A_r} k_rk f_ka <= K_r,   m_s y_s <= volume_s <= min(M_s, all that could pass) y_s
+
+The optimum is that of ``exact.py``, whose variables are one flow per demand. Served tonnes are the surplus of a source, so the plan
+follows by taking each group's flow apart from one source after the other. ``pdlp`` meets rows only to a tolerance: its plan is cut
+back to the capacities, and the bound comes from its prices, exact whatever they are (Lagrangian, by shortest paths).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from ortools.math_opt.python import mathopt
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.port_choice.exact import build_graph, find_conflicts, remaining
+from optimizer.models.port_choice.graph import Demand, FlowGraph
+from optimizer.models.port_choice.plan import Plan, Route, decompose, make_plan, trivial_outcome
+from optimizer.models.port_choice.problem import TOLERANCE, PortChoice
+from optimizer.network.paths import shortest_path_tree
+from optimizer.result import Outcome, Status
+from optimizer.solvers.mathopt import MathOptResult, solve_mathopt
+
+
+def solve_crosscheck(problem: PortChoice, options: SolveOptions) -> Outcome:
+    """Solve the merged model; ``options.solver`` is ``highs``, ``glop``, ``pdlp`` or ``scip`` (contracts need highs or scip)."""
+    started = time.monotonic()
+    graph = build_graph(problem)
+    model = _Merged(graph)
+    bound = graph.uncongested_bound()
+    closed: set[int] = set()
+    while True:
+        result = solve_mathopt(model.model, remaining(options, started))
+        if result.bound is not None and not closed:
+            bound = max(bound, result.bound)
+        if result.status is Status.INFEASIBLE:
+            return Outcome(Status.INFEASIBLE, conflicts=find_conflicts(graph, remaining(options, started)))
+        if result.status is Status.NO_SOLUTION:
+            return trivial_outcome(graph, bound)
+        if result.bound is None and not model.taken and result.duals:
+            bound = max(bound, lagrangian_bound(graph, model.prices(result)))
+        plan = model.plan(result)
+        if graph.problem.serve_all and any(plan.unserved_t):
+            return Outcome(Status.NO_SOLUTION, bound=bound)  # a first-order plan that misses a demand by more than rounding
+        broken = plan.short_contracts()
+        if not broken:
+            proved = plan.cost - bound <= max(options.gap, TOLERANCE) * abs(plan.cost)
+            status = Status.OPTIMAL if proved else Status.FEASIBLE
+            return Outcome(status, plan.tables(), plan.cost, min(bound, plan.cost))
+        closed |= broken
+        for number in closed:
+            model.taken[number].upper_bound = 0.0
+
+
+class _Merged:
+    """The model of the module docstring."""
+
+    def __init__(self, graph: FlowGraph) -> None:
+        self.graph = graph
+        self.model = model = mathopt.Model(name="port_choice_merged")
+        self.groups: dict[Hashable, list[int]] = defaultdict(list)
+        for number, demand in enumerate(graph.demands):
+            self.groups[demand.group].append(number)
+        self.unserved = [
+            model.add_variable(lb=0.0, ub=0.0 if graph.problem.serve_all else demand.quantity_t) for demand in graph.demands
+        ]
+        self.taken = [model.add_binary_variable(name=f"taken {service.contract_id}") for service in graph.services]
+        self.flow: dict[Hashable, dict[int, mathopt.Variable]] = {}
+        cost: list[mathopt.LinearExpression | mathopt.LinearTerm] = []
+        on_arc: dict[int, list[tuple[Demand, mathopt.Variable]]] = defaultdict(list)
+        for key, members in self.groups.items():
+            first = graph.demands[members[0]]
+            arcs = np.unique(np.concatenate([graph.demands[number].arcs for number in members]))
+            flows = {arc: model.add_variable(lb=0.0) for arc in arcs.tolist()}
+            self.flow[key] = flows
+            cost += [usd * f for usd, f in zip(graph.arc_usd_per_t(first)[arcs].tolist(), flows.values(), strict=True)]
+            for arc, variable in flows.items():
+                on_arc[arc].append((first, variable))
+            self._conserve(members, flows, first.sink)
+        cost += [d.penalty_usd_per_t * u for d, u in zip(graph.demands, self.unserved, strict=True)]
+        cost += [s.fixed_usd * y for s, y in zip(graph.services, self.taken, strict=True)]
+        model.minimize(mathopt.fast_sum(cost))
+        self._share(on_arc)
+        self._contract(on_arc)
+
+    def _conserve(self, members: Sequence[int], flows: Mapping[int, mathopt.Variable], sink: int) -> None:
+        balance: dict[int, list[mathopt.LinearTerm | mathopt.Variable]] = defaultdict(list)
+        supply: dict[int, float] = defaultdict(float)
+        for arc, variable in flows.items():
+            balance[int(self.graph.tail[arc])].append(variable)
+            balance[int(self.graph.head[arc])].append(-1.0 * variable)
+        for number in members:
+            demand = self.graph.demands[number]
+            balance[demand.source].append(self.unserved[number])
+            supply[demand.source] += demand.quantity_t
+        balance.pop(sink, None)
+        for vertex, terms in balance.items():
+            self.model.add_linear_constraint(mathopt.fast_sum(terms) == supply.get(vertex, 0.0))
+
+    def _share(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.Variable]]]) -> None:
+        self.limits: dict[int, mathopt.LinearConstraint] = {}
+        for number, limit in enumerate(self.graph.limits):
+            uses = [(self.graph.use(limit, d), f) for arc in limit.arcs.tolist() for d, f in on_arc.get(arc, ())]
+            if any(use > 0 for use, _ in uses):
+                total = mathopt.fast_sum(use * f for use, f in uses)
+                self.limits[number] = self.model.add_linear_constraint(total <= limit.capacity)
+
+    def _contract(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.Variable]]]) -> None:
+        demand_t = {key: sum(self.graph.demands[n].quantity_t for n in mine) for key, mine in self.groups.items()}
+        for service, taken in zip(self.graph.services, self.taken, strict=True):
+            passing = [pair for arc in service.arcs.tolist() for pair in on_arc.get(arc, ())]
+            volume = mathopt.fast_sum(f for _, f in passing)
+            most = min(service.most_t, sum(demand_t[d.group] for d, _ in passing))
+            self.model.add_linear_constraint(volume - most * taken <= 0.0)
+            if service.least_t <= 0:
+                continue
+            self.model.add_linear_constraint(volume - service.least_t * taken >= 0.0)
+            for key, flows in self.flow.items():
+                self._no_return(service.arcs, flows, self.graph.demands[self.groups[key][0]].sink)
+
+    def _no_return(self, arcs: np.ndarray, flows: Mapping[int, mathopt.Variable], sink: int) -> None:
+        """Row (5) of ``exact.py``: what enters a place over the arc of a contract leaves it other than back."""
+        tail, head = self.graph.tail, self.graph.head
+        for arc in sorted(set(arcs.tolist()) & flows.keys()):
+            if head[arc] != sink:
+                onward = [f for out, f in flows.items() if tail[out] == head[arc] and head[out] != tail[arc]]
+                self.model.add_linear_constraint(mathopt.fast_sum(onward) - flows[arc] >= 0.0)
+
+    def prices(self, result: MathOptResult) -> dict[int, float]:
+        """Limit number -> USD per further unit."""
+        return {number: max(-result.duals.get(row, 0.0), 0.0) for number, row in self.limits.items()}
+
+    def plan(self, result: MathOptResult) -> Plan:
+        served: list[list[Route]] = [[] for _ in self.graph.demands]
+        for key, members in self.groups.items():
+            flow = {arc: result.values[variable] for arc, variable in self.flow[key].items()}
+            for number in members:
+                demand = self.graph.demands[number]
+                wanted = demand.quantity_t - max(result.values[self.unserved[number]], 0.0)
+                served[number] = decompose(self.graph, flow, demand.source, demand.sink, wanted)
+        taken = [result.values[variable] > 0.5 for variable in self.taken]
+        return make_plan(self.graph, served, taken, {} if self.taken else self.prices(result))
+
+
+def lagrangian_bound(graph: FlowGraph, prices: Mapping[int, float]) -> float:
+    """
+    Lower bound on every plan without contracts: each tonne goes its cheapest way when capacities cost ``prices``.
+
+    ``sum_d Q_d min(cheapest_d, p_d) - sum_r price_r K_r`` holds for any prices not below zero.
+    """
+    tonne, box = np.zeros(len(graph.tail)), np.zeros(len(graph.tail))
+    total = 0.0
+    for number, price in prices.items():
+        limit = graph.limits[number]
+        np.add.at(tonne if limit.unit == "t" else box, limit.arcs, price)
+        total -= price * limit.capacity
+    order = np.argsort(graph.head, kind="stable")
+    num_vertices = int(max(graph.tail.max(initial=0), graph.head.max(initial=0))) + 1
+    turned = np.concatenate(([0], np.cumsum(np.bincount(graph.head, minlength=num_vertices))))
+    distances: dict[Hashable, np.ndarray] = {}
+    for demand in graph.demands:
+        if demand.group not in distances:
+            weight = graph.arc_usd_per_t(demand) + tonne + demand.teu_per_t * box
+            distances[demand.group] = shortest_path_tree(turned, graph.tail[order], weight[order], demand.sink)[0]
+        cheapest = float(distances[demand.group][demand.source])
+        total += demand.quantity_t * (cheapest if graph.problem.serve_all else min(cheapest, demand.penalty_usd_per_t))
+    return total

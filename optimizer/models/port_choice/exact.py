@@ -1,0 +1,259 @@
+"""Port choice as one linear programme with a binary per contract, in PuLP.
+
+Sets and data
+    d demands (lanes, or dated shipments) of Q_d tonnes with penalty p_d; a arcs of the graph (``graph.py``), of which d may
+    use A_d at g_da USD per tonne; r limits with capacity K_r, of which a tonne of d takes k_rd on each arc of A_r;
+    s contracts over the arcs A_s, with fixed cost F_s and volumes m_s and M_s.
+Variables
+    flow f_da >= 0 tonnes; unserved u_d >= 0 tonnes; taken y_s in {0, 1}
+
+    min   sum_d sum_{a in A_d} g_da f_da + sum_d p_d u_d + sum_s F_s y_s
+    (1)   demand_d         out of the source of d:  sum f_da + u_d = Q_d
+    (2)   balance_d_v      at every other place and layer v but the sink:  flow out = flow in
+    (3)   limit_r          sum_d sum_{a in A_r} k_rd f_da <= K_r
+    (4)   most_s, least_s  m_s y_s <= sum_d sum_{a in A_s} f_da <= min(M_s, all that could pass) y_s
+    (5)   onward_d_a       f_da <= flow that leaves the head of a and does not turn back, for the arcs of contracts with m_s > 0
+
+With ``serve_all`` there are no u_d. Row (5) holds for every set of routes that do not come back to where they were; without it
+tonnes might go to and fro to fill a least volume. Where a plan still circles, its loops are cut out, and when a least volume
+breaks by that, the contract is given up: the plan is then FEASIBLE, with the bound of the model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pulp
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.port_choice.conflicts import conflict_words
+from optimizer.models.port_choice.days import dated_graph
+from optimizer.models.port_choice.graph import Demand, FlowGraph, Limit, Service, static_graph
+from optimizer.models.port_choice.plan import Plan, read_plan, trivial_outcome
+from optimizer.models.port_choice.problem import PortChoice
+from optimizer.result import Outcome, Status
+from optimizer.solvers.mip import solve_model
+
+
+def solve_exact(problem: PortChoice, options: SolveOptions) -> Outcome:
+    """Solve the model above; ``options.solver`` is ``highs`` or any solver PuLP finds."""
+    started = time.monotonic()
+    graph = build_graph(problem)
+    model = Formulation(graph)
+    bound = graph.uncongested_bound()
+    closed: set[int] = set()
+    while True:
+        result = solve_model(model.lp, remaining(options, started))
+        if result.bound is not None and not closed:
+            bound = max(bound, result.bound)
+        if result.status is Status.INFEASIBLE:
+            return Outcome(Status.INFEASIBLE, conflicts=find_conflicts(graph, remaining(options, started)))
+        if result.status is Status.NO_SOLUTION:
+            return trivial_outcome(graph, bound)
+        plan = model.plan(remaining(options, started))
+        broken = plan.short_contracts()
+        if not broken:
+            proved = result.status is Status.OPTIMAL and (not closed or plan.cost - bound <= options.gap * plan.cost)
+            status = Status.OPTIMAL if proved else Status.FEASIBLE
+            return Outcome(status, plan.tables(), plan.cost, min(bound, plan.cost))
+        closed |= broken
+        model.close(closed)
+
+
+def find_conflicts(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
+    """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, and what stops them."""
+    model = Formulation(graph, free_of_charge=True)
+    if solve_model(model.lp, replace(options, solver=None)).status is not Status.OPTIMAL:
+        return ("not everything can be served; time ran out before it was known what cannot",)
+    unserved = [0.0 if u is None else u.value() or 0.0 for u in model.unserved]
+    return conflict_words(graph, unserved, model.fixed_prices(options))
+
+
+def build_graph(problem: PortChoice) -> FlowGraph:
+    """The graph of the problem, over the year or over the days."""
+    return dated_graph(problem) if problem.dated else static_graph(problem)
+
+
+def remaining(options: SolveOptions, started: float) -> SolveOptions:
+    """The options with the time limit that is left."""
+    if options.time_limit_s is None:
+        return options
+    return replace(options, time_limit_s=max(options.time_limit_s - (time.monotonic() - started), 0.01))
+
+
+def export_model(problem: PortChoice, path: Path) -> None:
+    """Write the model as MPS or LP, by the suffix of ``path``."""
+    lp = Formulation(build_graph(problem)).lp
+    if path.suffix.lower() == ".mps":
+        lp.writeMPS(str(path))
+    else:
+        lp.writeLP(str(path), max_length=250)
+
+
+class Names:
+    """Names that stay different where PuLP replaces characters that LP files cannot hold."""
+
+    _ILLEGAL = str.maketrans("-+[] ->/.", "_________")
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def __call__(self, *parts: object) -> str:
+        plain = "_".join(str(part) for part in parts).translate(self._ILLEGAL)[:230]
+        name, number = plain, 1
+        while name in self._seen:
+            number += 1
+            name = f"{plain}_{number}"
+        self._seen.add(name)
+        return name
+
+
+@dataclass
+class Formulation:
+    """The model of a graph; rows are built by one method each, numbered as above."""
+
+    graph: FlowGraph
+    free_of_charge: bool = False
+    lp: pulp.LpProblem = field(init=False)
+    flow: list[dict[int, pulp.LpVariable]] = field(init=False, default_factory=list)
+    unserved: list[pulp.LpVariable | None] = field(init=False, default_factory=list)
+    taken: list[pulp.LpVariable] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lp = pulp.LpProblem("port_choice", pulp.LpMinimize)
+        self.name = Names()
+        self._limit_rows: dict[int, pulp.LpConstraint] = {}
+        graph = self.graph
+        for demand in graph.demands:
+            self.flow.append(
+                {int(arc): self._variable("flow", demand.demand_id, graph.label(int(arc))) for arc in demand.arcs}
+            )
+            needed = graph.problem.serve_all and not self.free_of_charge
+            self.unserved.append(None if needed else self._variable("unserved", demand.demand_id))
+        for service in graph.services:
+            self.taken.append(pulp.LpVariable(self.name("taken", service.contract_id), cat=pulp.LpBinary))
+        # (demand, variable) of every arc in use: what the shared rows sum over
+        self._on_arc: dict[int, list[tuple[Demand, pulp.LpVariable]]] = defaultdict(list)
+        for demand, flows in zip(graph.demands, self.flow, strict=True):
+            for arc, variable in flows.items():
+                self._on_arc[arc].append((demand, variable))
+
+        self.lp.setObjective(self._cost())
+        for number in range(len(graph.demands)):
+            self._move_demand(number)
+        for number, limit in enumerate(graph.limits):
+            self._keep_limit(number, limit)
+        for service, taken in zip(graph.services, self.taken, strict=True):
+            self._keep_contract(service, taken)
+
+    def _variable(self, *name: object) -> pulp.LpVariable:
+        return pulp.LpVariable(self.name(*name), lowBound=0)
+
+    def _cost(self) -> pulp.LpAffineExpression:
+        """USD; for the elastic model (``free_of_charge``) the tonnes left behind and nothing else."""
+        terms: list[tuple[pulp.LpVariable, float]] = []
+        for demand, flows, unserved in zip(self.graph.demands, self.flow, self.unserved, strict=True):
+            if not self.free_of_charge:
+                terms.extend(zip(flows.values(), demand.cost_usd_per_t.tolist(), strict=True))
+            if unserved is not None:
+                terms.append((unserved, 1.0 if self.free_of_charge else demand.penalty_usd_per_t))
+        if not self.free_of_charge:
+            terms.extend((y, s.fixed_usd) for s, y in zip(self.graph.services, self.taken, strict=True))
+        return pulp.LpAffineExpression(terms)
+
+    def _move_demand(self, number: int) -> None:
+        """(1) and (2): a demand leaves its source or stays, and what enters a place and layer leaves it."""
+        graph, demand, flows = self.graph, self.graph.demands[number], self.flow[number]
+        terms: dict[int, list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
+        for arc, variable in flows.items():
+            terms[int(graph.tail[arc])].append((variable, 1.0))
+            terms[int(graph.head[arc])].append((variable, -1.0))
+        start = terms.pop(demand.source, [])
+        terms.pop(demand.sink, None)
+        unserved = self.unserved[number]
+        start += [(unserved, 1.0)] if unserved is not None else []
+        self._row(start, pulp.LpConstraintEQ, demand.quantity_t, "demand", demand.demand_id)
+        for vertex, around in terms.items():
+            self._row(around, pulp.LpConstraintEQ, 0.0, "balance", demand.demand_id, graph.vertex_label(vertex))
+
+    def _keep_limit(self, number: int, limit: Limit) -> None:
+        """(3) What passes the arcs of a limit fits into it."""
+        terms = [
+            (variable, self.graph.use(limit, demand))
+            for arc in limit.arcs.tolist()
+            for demand, variable in self._on_arc.get(arc, ())
+            if self.graph.use(limit, demand) > 0
+        ]
+        if terms:
+            day = () if limit.day is None else (f"day{limit.day}",)
+            self._limit_rows[number] = self._row(terms, pulp.LpConstraintLE, limit.capacity, "limit", limit.resource, *day)
+
+    def _keep_contract(self, service: Service, taken: pulp.LpVariable) -> None:
+        """(4) and (5): volumes of a contract when it is taken, nothing on its assets when not, and no going to and fro."""
+        volume: dict[pulp.LpVariable, float] = defaultdict(float)
+        could_pass = 0.0
+        for arc in service.arcs.tolist():
+            for demand, variable in self._on_arc.get(arc, ()):
+                volume[variable] += 1.0
+                could_pass += demand.quantity_t
+        most = min(service.most_t, could_pass)
+        self._row([*volume.items(), (taken, -most)], pulp.LpConstraintLE, 0.0, "most", service.contract_id)
+        if service.least_t > 0:
+            self._row([*volume.items(), (taken, -service.least_t)], pulp.LpConstraintGE, 0.0, "least", service.contract_id)
+            for demand, flows in zip(self.graph.demands, self.flow, strict=True):
+                self._go_onward(demand, flows, sorted(set(service.arcs.tolist())))
+
+    def _go_onward(self, demand: Demand, flows: dict[int, pulp.LpVariable], arcs: Iterable[int]) -> None:
+        tail, head = self.graph.tail, self.graph.head
+        mine = [arc for arc in arcs if arc in flows and head[arc] != demand.sink]
+        if not mine:
+            return
+        leaving = defaultdict(list)
+        for arc in flows:
+            leaving[int(tail[arc])].append(arc)
+        for arc in mine:
+            onward = [(flows[out], -1.0) for out in leaving[int(head[arc])] if head[out] != tail[arc]]
+            self._row([(flows[arc], 1.0), *onward], pulp.LpConstraintLE, 0.0, "onward", demand.demand_id, self.graph.label(arc))
+
+    def _row(self, terms: list[tuple[pulp.LpVariable, float]], sense: int, limit: float, *name: object) -> pulp.LpConstraint:
+        row = pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, self.name(*name), limit)
+        self.lp.addConstraint(row)
+        return row
+
+    def close(self, services: Iterable[int]) -> None:
+        """Give up contracts."""
+        for number in services:
+            self.taken[number].upBound = 0
+
+    def plan(self, options: SolveOptions) -> Plan:
+        """The plan in the variables' values; with contracts, of the LP that keeps them as chosen."""
+        prices = self.fixed_prices(options)
+        flows = [{arc: variable.value() or 0.0 for arc, variable in mine.items()} for mine in self.flow]
+        return read_plan(self.graph, flows, [(y.value() or 0.0) > 0.5 for y in self.taken], prices)
+
+    def fixed_prices(self, options: SolveOptions) -> dict[int, float]:
+        """
+        Limit number -> USD per unit of further capacity, after a solve.
+
+        An integer model has no duals, and its flows carry the tolerance of its binaries; so it is solved again as the LP
+        with the contracts as chosen. Where that does not end in time, the values stay and there are no prices.
+        """
+        if self.taken:
+            variables = self.lp.variables()
+            values = [variable.value() for variable in variables]
+            bounds = [(y.lowBound, y.upBound) for y in self.taken]
+            for y in self.taken:
+                y.lowBound = y.upBound = round(y.value() or 0.0)
+                y.cat = pulp.LpContinuous
+            result = solve_model(self.lp, replace(options, on_progress=None))
+            for y, (low, high) in zip(self.taken, bounds, strict=True):
+                y.lowBound, y.upBound, y.cat = low, high, pulp.LpInteger
+            if result.status is not Status.OPTIMAL:
+                for variable, value in zip(variables, values, strict=True):
+                    variable.varValue = value
+                return {}
+        return {number: max(-(row.pi or 0.0), 0.0) for number, row in self._limit_rows.items()}
