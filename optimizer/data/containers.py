@@ -32,7 +32,12 @@ class Files:
     tomls: dict[str, bytes] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
-    """Tables of which a part could not be read."""
+    """Tables of which a part or all could not be read."""
+
+    def refuse(self, fault: Fault) -> None:
+        """A file that is there but cannot be read."""
+        self.faults.append(fault)
+        self.unread.add(PurePosixPath(fault.file).stem)
 
     def add_name(self, name: str) -> bool:
         """Whether a file is part of an instance; a table of unknown name is a fault, other files are left alone."""
@@ -77,9 +82,9 @@ def open_directory(path: Path) -> Files:
         if not files.add_name(name):
             continue
         if not file.is_file():
-            files.faults.append(Fault(name, "is not a regular file"))
+            files.refuse(Fault(name, "is not a regular file"))
         elif (size := file.stat().st_size) > limit_of(name):
-            files.faults.append(too_large(name, size))
+            files.refuse(too_large(name, size))
         else:
             files.add(name, file.read_bytes())
     return files
@@ -107,6 +112,8 @@ def open_zip(path: Path) -> Files:
                 break
             if data is not None:
                 files.add(name, data)
+            else:
+                files.unread.add(PurePosixPath(name).stem)
     return files
 
 

@@ -48,11 +48,11 @@ def read_instance(path: str | Path) -> Instance:
     texts, scenarios = _scenarios(files.tomls, faults)
     tables = {name: parsed[name].frame if name in parsed else empty_table(name) for name in TABLES}
     for name in REQUIRED_TABLES:
-        if name not in parsed:
+        if name not in parsed and name not in files.unread:
             faults.append(Fault(f"{name}.csv", "is missing, expected this table in every instance"))
-        elif parsed[name].complete and not parsed[name].rejected and not len(tables[name]):
+        elif name in parsed and parsed[name].complete and not parsed[name].rejected and not len(tables[name]):
             faults.append(Fault(f"{name}.csv", "has a header but no rows, expected at least one"))
-    known = _known(parsed)
+    known = _known(parsed) | dict.fromkeys(files.unread - set(parsed))
     faults += validation.check_tables(tables, known, config, faulty={fault.file for fault in faults})
     if config is not None:
         sound = not any(fault.file.endswith(".csv") for fault in faults)
@@ -215,4 +215,4 @@ def _named_for(path: Path, faults: list[Fault]) -> list[Fault]:
 
 
 def _in_order(faults: list[Fault]) -> list[Fault]:
-    return sorted(dict.fromkeys(faults), key=lambda fault: (fault.file, fault.line or 0))
+    return sorted(dict.fromkeys(faults), key=lambda fault: (fault.file, fault.line is None, fault.line or 0))
