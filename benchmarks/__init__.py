@@ -1,0 +1,15 @@
+"""Benchmark programs: ``python -m benchmarks`` runs all, ``python -m benchmarks NAME [arguments]`` one of them.
+
+A program is a module with ``run(argv)``, which measures and prints a table. It is imported only when it runs.
+"""
+
+from __future__ import annotations
+
+PROGRAMS = {
+    "shortest-paths": "benchmarks.shortest_paths",
+    "day-rounding": "benchmarks.day_rounding",
+    "port-choice": "benchmarks.port_choice",
+    "transshipment": "benchmarks.transshipment",
+    "rolling-stock": "benchmarks.rolling_stock",
+}
+"""Name on the command line -> module."""
