@@ -1,18 +1,25 @@
 """Builds the reference instance ``instances/kazakhstan-pakistan`` from the collected facts.
 
-Run from the checkout root: ``python -m scripts.build_reference [--facts DIR] [--out DIR]``. Every table is one function of
-``scripts/reference``; constants stand there with their source. The same facts and seed give the same files, byte for byte.
+Run from the checkout root: ``python -m scripts.build_reference [--facts DIR] [--out DIR]``. Every table is one function
+of ``scripts/reference``; constants stand there with their source. The same facts and seed give the same files, byte for
+byte. Files of other names in the folder (README.md) are left alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 from pathlib import Path
 
-from scripts.reference import equipment, goods, prices, transfers, world
+from optimizer.data.reading import read_instance
+from optimizer.data.scenario import apply_scenario
+from scripts.reference import dated, equipment, goods, prices, transfers, world
 from scripts.reference.facts import Facts, Row
 from scripts.reference.output import write_sources, write_table
+from scripts.reference.routes import cheapest_routes
 from scripts.reference.scenarios import CORRIDOR_TOML, scenarios
+from scripts.reference.terminal_day import DAYS, terminal_day
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = ROOT.parent / "shared" / "corridor-facts"
@@ -44,17 +51,47 @@ def static_tables(facts: Facts) -> dict[str, list[Row]]:
     }
 
 
+def dated_tables(folder: Path) -> dict[str, list[Row]]:
+    """Shipments, orders, fleet, trains and terminal days, from the static tables just written to ``folder``."""
+    instance = read_instance(folder)
+    corridors = {
+        name: apply_scenario(instance, name) for name in ("2026", "2035,gauge-a", "2035,gauge-b", "2035,gauge-c")
+    }
+    routes = {name: cheapest_routes(corridor) for name, corridor in corridors.items()}
+    tables: dict[str, list[Row]] = {"shipments": [], "orders": [], "fleet": []}
+    for year, name in ((2035, "2035,gauge-b"), (2026, "2026")):
+        corridor = corridors[name]
+        shipments = dated.shipments(routes[name], corridor, year)
+        orders = dated.orders(shipments, routes[name], year)
+        tables["shipments"] += shipments
+        tables["fleet"] += dated.wagon_fleet(orders, corridor, year)
+        tables["orders"] += [{key: row[key] for key in row if not key.startswith("_")} for row in orders]
+    tables["fleet"] += dated.locomotive_fleet(corridors["2035,gauge-b"])
+    tables["train_services"] = dated.train_services(corridors["2035,gauge-b"])
+    tables["train_calls"], tables["terminal_loads"] = [], []
+    for day in DAYS:
+        calls, loads = terminal_day(day, routes["2026" if day.year == 2026 else f"2035,gauge-{day.variant.lower() or 'b'}"])
+        tables["train_calls"] += calls
+        tables["terminal_loads"] += loads
+    return tables
+
+
 def build(facts_folder: Path, out: Path) -> None:
-    """Writes every table, scenario and the list of sources into ``out``."""
+    """Writes every table, scenario and the list of sources into ``out``, once all of them are there."""
     facts = Facts(facts_folder)
-    (out / "scenarios").mkdir(parents=True, exist_ok=True)
-    (out / "corridor.toml").write_text(CORRIDOR_TOML, encoding="utf-8")
-    for name, text in scenarios(facts).items():
-        (out / "scenarios" / f"{name}.toml").write_text(text, encoding="utf-8")
-    tables = static_tables(facts)
-    for name, rows in tables.items():
-        write_table(out, name, rows)
-    write_sources(out, facts.rows("sources"), tables)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "scenarios").mkdir()
+        (folder / "corridor.toml").write_text(CORRIDOR_TOML, encoding="utf-8")
+        for scenario, text in scenarios(facts).items():
+            (folder / "scenarios" / f"{scenario}.toml").write_text(text, encoding="utf-8")
+        static = static_tables(facts)
+        for table, rows in static.items():
+            write_table(folder, table, rows)
+        for table, rows in dated_tables(folder).items():
+            write_table(folder, table, rows)
+        write_sources(folder, facts.rows("sources"), static)
+        shutil.copytree(folder, out, dirs_exist_ok=True)
 
 
 def main() -> None:

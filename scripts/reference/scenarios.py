@@ -15,7 +15,7 @@ default_scenario = ["2035", "gauge-b"]
 
 [horizon]
 start = 2035-01-01  # dated tables of year 2035; those of 2026 use the same days
-days = 28
+days = 35  # two weeks of demand and three to arrive
 
 [select]  # the base without any scenario: today's network
 network = "2026"

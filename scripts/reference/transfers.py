@@ -10,6 +10,8 @@ from scripts.reference.world import OPTION, named_networks
 BOX_FORMS = "container;flat"
 BULK_FORMS = "covered;hopper;gondola;tank;flat"
 ALL_FORMS = ""
+#: Forms of the wagons that change bogies (BOGIE_EXCHANGEABLE in equipment.py); boxes are lifted over instead.
+BOGIE_FORMS = "covered;hopper;gondola;tank"
 
 #: FEU on a container train: 19 trains a day x 50 boxes in the derived capacity of layout TL1.
 FEU_PER_TRAIN = 50
@@ -41,6 +43,7 @@ class Use:
 
 BOX_TRAIN = f"{FEU_PER_TRAIN} FEU a train, {T_PER_FEU:g} t a FEU"
 WAGON = f"{T_PER_WAGON_1520:g} t a wagon"
+THIRD = "; a third of the row's capacity for each technology, since handlings share no limit"
 HALF = "; half of the row's capacity for each technology, since two handlings share no limit"
 FEU, WAGONS, TONNES = "cost_usd_per_feu", "cost_usd_per_wagon", "cost_usd_per_t"
 
@@ -58,11 +61,13 @@ USES: dict[str, tuple[Use, ...]] = {
     "G01": (_boxes("container_gantry"),),
     "G02": (_boxes("container_gantry"),),
     "G03": (_bulk(),),
-    "G04": (Use("", "bogie_exchange", ALL_FORMS, T_PER_WAGON_1520, WAGON, WAGONS),),
+    "G04": (Use("", "bogie_exchange", BOGIE_FORMS, T_PER_WAGON_1520, WAGON, WAGONS),),
     "G05": (_bulk(),),
+    # Wagon to wagon and bogie exchange; container trains to Iran change here too, so boxes get a share.
     "G06": (
-        Use("-bogie", "bogie_exchange", ALL_FORMS, T_PER_WAGON_1520 / 2, WAGON + HALF, WAGONS),
-        Use("-bulk", "bulk_transfer", BULK_FORMS, T_PER_WAGON_1520 / 2, WAGON + HALF, WAGONS),
+        Use("-bogie", "bogie_exchange", BOGIE_FORMS, T_PER_WAGON_1520 / 3, WAGON + THIRD, WAGONS),
+        Use("-bulk", "bulk_transfer", BULK_FORMS, T_PER_WAGON_1520 / 3, WAGON + THIRD, WAGONS),
+        Use("-box", "reach_stacker", BOX_FORMS, T_PER_WAGON_1520 / 3, WAGON + THIRD, WAGONS),
     ),
     "G07": (Use("", "rail_road", ALL_FORMS, 1.0, "tonnes as given", TONNES),),
     "G08": (Use("", "rail_road", ALL_FORMS, 1.0, "tonnes as given", TONNES),),
