@@ -216,13 +216,8 @@ def export(problem: Problem, path: str | Path) -> None:
     UsageError
         Another suffix, or a place that cannot be written.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in EXPORT_SUFFIXES:
-        raise UsageError(f"'{path.name}' does not end in {' or '.join(EXPORT_SUFFIXES)}, which names the format")
-    if path.is_dir():
-        raise UsageError(f"{path} is a directory, expected a file name")
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{suffix}")
+    path = check_export_path(path)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix.lower()}")
     try:
         FAMILIES.of(problem).export(problem, temporary)
         os.replace(temporary, path)  # noqa: PTH105
@@ -230,6 +225,18 @@ def export(problem: Problem, path: str | Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_export_path(path: str | Path) -> Path:
+    """The path, or UsageError when its suffix names no format or its directory is not there."""
+    path = Path(path)
+    if path.suffix.lower() not in EXPORT_SUFFIXES:
+        raise UsageError(f"'{path.name}' does not end in {' or '.join(EXPORT_SUFFIXES)}, which names the format")
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory, expected a file name")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no directory {path.parent}")
+    return path
 
 
 def check_method(family: Family, method: str, solver: str | None) -> tuple[str, str]:

@@ -1,0 +1,34 @@
+"""Ctrl-C and SIGTERM end a solve with the best plan so far; a second one aborts."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import click
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second one raises KeyboardInterrupt."""
+    stop = threading.Event()
+    received = 0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received += 1
+        if received > 1:
+            raise KeyboardInterrupt
+        stop.set()
+        with contextlib.suppress(RuntimeError):  # the signal may have come in the middle of a print
+            click.echo("Stopping with the best plan so far; once more aborts.", err=True)
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

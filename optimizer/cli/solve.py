@@ -1,0 +1,98 @@
+"""``corridor solve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from optimizer.cli import EXIT_NO_PLAN
+from optimizer.cli.arguments import family_argument, family_options, instance_argument, problem_options, scenario_option
+
+
+@click.command("solve")
+@family_argument
+@instance_argument
+@scenario_option
+@family_options
+@click.option("--method", default="auto", show_default=True, help="Method of the family; auto takes its first.")
+@click.option("--solver", help="Solver of the method. Default: the method's first.")
+@click.option(
+    "--time-limit", type=float, metavar="SECONDS", help="Seconds for the solver; the best plan so far counts."
+)
+@click.option("--gap", type=float, default=0.0, show_default=True, help="Relative gap at which to stop, 0.01 = 1 %.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Result directory to write.")
+@click.option("--force", is_flag=True, help="Replace a result that stands in DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print result.json instead of tables.")
+def command(
+    family: str,
+    instance: str,
+    scenario: str | None,
+    method: str,
+    solver: str | None,
+    time_limit: float | None,
+    gap: float,
+    seed: int,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Solve FAMILY (port-choice, transshipment or rolling-stock) on INSTANCE.
+
+    Progress goes to standard error, the result to standard output. Ctrl-C ends with the best plan so far.
+    """
+    from optimizer import api, results
+    from optimizer.cli.output import (
+        ProgressLines,
+        console,
+        key_line,
+        native_output_silenced,
+        print_conflicts,
+        print_table,
+    )
+    from optimizer.cli.signals import stop_on_signals
+
+    # Everything that can be wrong with the command line comes before the long work.
+    chosen = api.FAMILIES[family]
+    options = problem_options(family, given)
+    chosen_method, chosen_solver = api.check_method(chosen, method, solver)
+    api.check_limits(time_limit, gap, seed)
+    if out is not None:
+        results.check_target(out, force)
+
+    problem = chosen.problem(api.read(instance, scenario), **options)
+    names = ",".join(problem.corridor.scenario) or "base"
+    click.echo(
+        f"{family} on {problem.corridor.name}, scenario {names}, method {chosen_method}, solver {chosen_solver}",
+        err=True,
+    )
+    with stop_on_signals() as stop:
+        with native_output_silenced():
+            result = api.solve(
+                problem,
+                method=chosen_method,
+                solver=chosen_solver,
+                time_limit_s=time_limit,
+                gap=gap,
+                seed=seed,
+                on_progress=ProgressLines(),
+                stop=stop,
+            )
+        if out is not None:
+            results.write_result(result, out, force)
+        if as_json:
+            click.echo(results.to_json(result), nl=False)
+        else:
+            click.echo(key_line(result))
+            if result.solution is not None:
+                screen = console()
+                for table in chosen.report(problem, result.solution):
+                    print_table(screen, table)
+            print_conflicts(result.conflicts)
+    if out is not None:
+        click.echo(f"result written to {out}", err=True)
+    if result.solution is None:
+        raise click.exceptions.Exit(EXIT_NO_PLAN)
