@@ -31,6 +31,8 @@ class Files:
     tables: dict[str, bytes | list[Numbered]] = field(default_factory=dict)
     tomls: dict[str, bytes] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    opened: bool = True
+    """False when the container as a whole cannot be trusted or read; then nothing else is worth saying."""
     unread: set[str] = field(default_factory=set)
     """Tables of which a part or all could not be read."""
 
@@ -95,7 +97,8 @@ def open_zip(path: Path) -> Files:
     files = Files()
     with _archive(path, files) as archive:
         members = _safe_members(archive, files) if archive else []
-        if archive is None or files.faults:
+        if files.faults:
+            files.opened = False
             return files
         names = [info.filename for info in members]
         tops = [name for name in names if PurePosixPath(name).name == CONFIG and len(PurePosixPath(name).parts) == 2]
@@ -137,7 +140,9 @@ def _safe_members(archive: zipfile.ZipFile, files: Files) -> list[zipfile.ZipInf
     """File members, after refusing names and kinds that have no place in an instance."""
     infos = archive.infolist()
     if len(infos) > MAX_FILES:
-        files.faults.append(Fault(str(archive.filename), f"has {len(infos):,} members, expected at most {MAX_FILES:,}"))
+        files.faults.append(
+            Fault(Path(str(archive.filename)).name, f"has {len(infos):,} members, expected at most {MAX_FILES:,}")
+        )
         return []
     seen: set[str] = set()
     for info in infos:
@@ -193,6 +198,7 @@ def open_workbook(path: Path) -> Files:
                 files.faults.append(Fault(path.name, f"unpacks to more than {MAX_TOTAL_BYTES:,} bytes"))
                 break
     if files.faults:
+        files.opened = False
         return files
     # openpyxl takes a quarter of a second to import, and most instances are directories
     import openpyxl
@@ -205,6 +211,7 @@ def open_workbook(path: Path) -> Files:
             _read_sheet(sheet, files)
         book.close()
     except Exception as error:  # whatever a malformed workbook sets off inside the parser
+        files.opened = False
         words = f"{type(error).__name__}: {error}".rstrip(": ")
         files.faults.append(Fault(path.name, f"cannot be read as an Excel workbook ({words[:200]})"))
     return files

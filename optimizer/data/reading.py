@@ -39,6 +39,8 @@ def read_instance(path: str | Path) -> Instance:
     """
     path = Path(path)
     files = _open(path)
+    if not files.opened:
+        raise InstanceError(str(path), files.faults)
     faults = list(files.faults)
     parsed = {name: parse_rows(name, TABLES[name], source) for name, source in files.tables.items()}
     for name, table in parsed.items():

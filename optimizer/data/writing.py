@@ -70,8 +70,8 @@ def write_instance(instance: Instance, path: str | Path) -> None:
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        elif temporary.exists():
+            temporary.unlink()
 
 
 Cells = Mapping[str, list[str]]
