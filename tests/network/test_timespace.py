@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -9,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from strategies import corridor_from_rows
+from test_layered import TABLES
+
 from optimizer.network import kernels
+from optimizer.network.layered import LayeredNetwork
 from optimizer.network.paths import shortest_path_tree
 from optimizer.network.timespace import ANY_DAY, HELD, TimeSpaceNetwork, sailing_days
 
@@ -275,6 +282,39 @@ def test_windows_vertices_and_numbers_are_checked() -> None:
         network_of(2, [(0, 1, math.inf, 1.0, ANY_DAY)])
     closed = network_of(2, [(0, 1, math.inf, math.inf, ANY_DAY)])
     assert closed.num_arcs == 0
+
+
+def test_a_corridor_over_days() -> None:
+    """a - b by 1520 mm, bogie exchange, b - c by 1676 mm, quay, every other day a ship to o, quay.
+
+    Boxes lose 1 USD per tonne and hour.
+    """
+    network = LayeredNetwork.build(corridor_from_rows(TABLES, {"port_choice": {"reliability_ratio": 0.5}}))
+    costs = network.arc_costs("boxes")
+    dated = TimeSpaceNetwork.build(network, "boxes", 28, ["a", "o"])
+    source, sink = dated.vertex_of[[network.source("a"), network.sink("o")]].tolist()
+    for place in ("b", "c"):
+        assert dated.vertex_of[network.source(place)] == -1, "no load starts there"
+    labels = dated.earliest_and_cheapest(source, 3, 27)
+    day = labels.cheapest_day(sink)
+    assert day is not None
+    moves = labels.route(sink, day)
+    base = np.concatenate([dated.base_arcs_of(arc) for arc, _, _ in moves])
+    assert [asset for asset in network.asset[base] if asset] == ["ab", "hb", "bc", "qc", "s", "qo"]
+    (at_sea,) = (move for move in moves if network.asset[dated.base_arcs_of(move[0])[0]] == "s")
+    assert leaves_on(at_sea[1], 3.5)
+    moving = sum(arrival - departure for _, departure, arrival in moves)
+    wait_days = day - 3 - moving
+    assert 0 <= wait_days < 2, "never longer than to the next ship"
+    # The price of the dated route: the static one less mean wait and its variability, plus the days really waited.
+    (ship,) = base[network.asset[base] == "s"]
+    without_wait = costs.generalised[base].sum() - costs.time_h["wait"][ship] - 0.5 * costs.variability_h[ship]
+    assert labels.cost_usd_per_t[day - 3, sink] == pytest.approx(without_wait + 24 * wait_days)
+    assert TimeSpaceNetwork.build(network, "grain", 28, ["a", "o"]).vertex_of[network.sink("o")] >= 0
+    (port,) = (resource for resource in network.resources() if resource.name == "port c")
+    arcs, uses = dated.super_arcs_of(port.arcs)
+    assert uses.tolist() == [1] * len(arcs)
+    assert {str(network.asset[dated.base_arcs_of(arc)[0]]) for arc in arcs} == {"qc"}
 
 
 def test_both_modules_mean_the_same_by_held() -> None:
