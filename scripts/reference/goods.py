@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.reference.equipment import VARIABLE_GAUGE
 from scripts.reference.facts import Facts, Row, number, origin
 
 #: Cost of not serving a tonne: 500 USD plus a tenth of its value. The dearest route of any lane costs less than 60 % of
@@ -44,14 +45,15 @@ def commodities(facts: Facts) -> list[Row]:
 
 
 def wagon_suits(facts: Facts) -> list[Row]:
-    """Which wagon takes which commodity; 1 is the usual wagon of its gauge."""
+    """Which wagon takes which commodity; 1 is the usual wagon of its gauge, which the variable-gauge option never is."""
     marks = {
         "source": "estimate: trade practice, as collected with the commodities",
         "confidence": "estimated",
     }
     return [
         {
-            **{column: fact[column] for column in ("wagon_id", "commodity_id", "suit_form", "preference")},
+            **{column: fact[column] for column in ("wagon_id", "commodity_id", "suit_form")},
+            "preference": 2 if fact["wagon_id"] == VARIABLE_GAUGE else int(fact["preference"]),
             **marks,
         }
         for fact in facts.rows("wagon_suits")
