@@ -1,1 +1,61 @@
-"""Gauge-change transshipment: which train stands where and when, and how each load gets over."""
+"""Gauge-change transshipment: which train stands where and when, and how each load gets over the break of gauge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from optimizer.models.family import Family, SolveOptions, Table
+from optimizer.models.transshipment.problem import SOLUTION_TABLES, Transshipment
+from optimizer.result import Outcome, Solution, Violation
+
+# The modules behind these functions load solvers; they wait until they are called.
+
+
+def _exact(problem: Transshipment, options: SolveOptions) -> Outcome:
+    from optimizer.models.transshipment.search import solve_exact
+
+    return solve_exact(problem, options)
+
+
+def _crosscheck(problem: Transshipment, options: SolveOptions) -> Outcome:
+    from optimizer.models.transshipment.mip import solve_crosscheck
+
+    return solve_crosscheck(problem, options)
+
+
+def _verify(problem: Transshipment, solution: Solution, cost: float | None) -> tuple[Violation, ...]:
+    from optimizer.models.transshipment.verify import verify
+
+    return verify(problem, solution, cost)
+
+
+def _export(problem: Transshipment, path: Path) -> None:
+    from optimizer.models.transshipment.mip import export_model
+
+    export_model(problem, path)
+
+
+def _kpis(problem: Transshipment, solution: Solution) -> Mapping[str, float | str]:
+    from optimizer.models.transshipment.report import kpis
+
+    return kpis(problem, solution)
+
+
+def _report(problem: Transshipment, solution: Solution) -> Sequence[Table]:
+    from optimizer.models.transshipment.report import report
+
+    return report(problem, solution)
+
+
+FAMILY = Family(
+    name="transshipment",
+    problem=Transshipment,
+    methods={"exact": _exact, "crosscheck": _crosscheck},
+    solvers={"exact": ("cp-sat",), "crosscheck": ("highs", "cbc")},
+    solution_tables=SOLUTION_TABLES,
+    verify=_verify,
+    export=_export,
+    kpis=_kpis,
+    report=_report,
+)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment.choices import direct_cranes
 from optimizer.models.transshipment.exact import (
     Terminal,
     bogie_stock,
@@ -27,6 +26,7 @@ from optimizer.models.transshipment.exact import (
 )
 from optimizer.models.transshipment.problem import Transshipment
 from optimizer.models.transshipment.site import SPARE, Load, Site
+from optimizer.models.transshipment.words import clock, why_impossible
 from optimizer.solvers.cpsat import CpSatResult, solve_cpsat
 
 WORK_LIMIT = 20.0
@@ -140,37 +140,6 @@ def _overtime_words(t: Terminal, site: Site, over: dict[str, cp_model.IntVar], r
     return words
 
 
-def clock(minute: int) -> str:
-    """``day+hh:mm``; days count from 1."""
-    return f"{minute // 1440 + 1}+{minute % 1440 // 60:02d}:{minute % 60:02d}"
-
-
 def _why_missed(site: Site, load: Load) -> str:
-    return f"load {load.load_id} cannot go on: {why_impossible(site, load) or 'crane hours, bay hours or bogie sets are short'}"
-
-
-def why_impossible(site: Site, load: Load) -> str:
-    """The reason when not even the load alone could go on, from what the terminal and its trains are; blank when it could."""
-    inbound = site.call[load.call_id]
-    trains = site.onward(load)
-    if not trains:
-        return f"no train of another gauge than {inbound.gauge_mm} mm serves {load.destination} after it has come"
-    reasons = []
-    if {"direct", "yard"} & set(load.ways):
-        if not any(load.size <= call.room[load.form] for call in trains):
-            reasons.append(f"no train to {load.destination} has room for it")
-        elif not any(crane.handles == load.form for crane in site.cranes):
-            reasons.append(f"no crane handles {load.form}")
-        elif not any(site.cranes_for(load, call) for call in trains) or not site.cranes_for(load, inbound):
-            reasons.append("no crane of its kind reaches both trains' tracks")
-        elif load.ways == ("direct",) and not any(direct_cranes(site, load, call) for call in trains):
-            reasons.append("no single crane reaches both trains for a direct move")
-        elif load.ways == ("yard",) and load.size > site.yard[load.form]:
-            reasons.append("it is larger than the yard")
-    if "bogie" in load.ways and not site.bays:
-        reasons.append("the terminal has no bogie bay")
-    return (
-        " and ".join(reasons)
-        if len(reasons) == (("bogie" in load.ways) + bool({"direct", "yard"} & set(load.ways)))
-        else ""
-    )
+    reason = why_impossible(site, load) or "no crane, bay or bogie sets for it, however long the trains stay"
+    return f"load {load.load_id} cannot go on: {reason}"

@@ -1,0 +1,239 @@
+"""Figures and tables of a terminal plan in a planner's words. Times read day+hh:mm, days counted from 1."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from optimizer.models.family import Table
+from optimizer.models.transshipment.problem import (
+    Passage,
+    Plan,
+    Stand,
+    Transshipment,
+    Work,
+    late_units,
+    price_units,
+    usd,
+    wait_units,
+)
+from optimizer.models.transshipment.site import Call, Load, Site
+from optimizer.models.transshipment.words import clock, why_impossible
+from optimizer.result import Solution
+
+WAYS = ("direct", "yard", "bogie", "missed")
+UNITS = {"container": "TEU", "bulk": "t"}
+
+
+def kpis(problem: Transshipment, solution: Solution) -> Mapping[str, float | str]:
+    """Loads by way, use of cranes and tracks, yard peak, late hours, and the cost by part."""
+    site, plan = problem.site, read_tables(solution)
+    leaves = {call.call_id: plan.stands[call.call_id].leave for call in site.calls}
+    ways = [plan.passages[i.load_id].way if i.load_id in plan.passages else "missed" for i in site.loads]
+    figures: dict[str, float | str] = {"terminal": site.terminal_id, "trains": len(site.calls)}
+    figures |= {f"loads_{way}": ways.count(way) for way in WAYS}
+    worked, open_ = (
+        _crane_minutes(site, plan),
+        {crane.crane_id: _minutes(crane.open, _days_end(site)) for crane in site.cranes},
+    )
+    figures["crane_use_pct"] = _percent(sum(worked.values()), sum(open_.values()))
+    stood = sum(stand.leave - stand.start for stand in plan.stands.values())
+    figures["track_use_pct"] = _percent(stood, len(site.tracks) * _days_end(site))
+    for form, unit in UNITS.items():
+        figures[f"yard_peak_{unit.lower()}"] = max((held for _, held in _yard(site, plan, form)), default=0) / 1000
+    figures["train_wait_h"] = round(sum(max(0, leaves[c.call_id] - c.depart) for c in site.calls) / 60, 2)
+    late = [max(0, leaves[plan.passages[i.load_id].onward] - i.due) for i in site.loads if i.load_id in plan.passages]
+    figures["load_late_h"] = round(sum(late) / 60, 2)
+    return figures | _cost_parts(site, plan)
+
+
+def _cost_parts(site: Site, plan: Plan) -> dict[str, float | str]:
+    parts: dict[str, int] = dict.fromkeys(("wait", "late", "direct", "yard", "bogie", "missed"), 0)
+    for call in site.calls:
+        parts["wait"] += wait_units(call, plan.stands[call.call_id].leave)
+    for load in site.loads:
+        passage = plan.passages.get(load.load_id)
+        if passage is None:
+            parts["missed"] += load.missed_cents * 60
+        else:
+            parts[passage.way] += price_units(site, load, passage.way)
+            parts["late"] += late_units(load, site.call[passage.onward], plan.stands[passage.onward].leave)
+    return {f"{name}_usd": usd(units) for name, units in parts.items()}
+
+
+def report(problem: Transshipment, solution: Solution) -> Sequence[Table]:
+    """Trains, loads by onward train, cranes, the yard, and what is missed."""
+    site, plan = problem.site, read_tables(solution)
+    tables = [_trains(site, plan), _onward(site, plan), _cranes(site, plan)]
+    if site.bays:
+        tables.append(_bays(site, plan))
+    tables += [_yard_table(site, plan), _missed(site, plan)]
+    return [table for table in tables if table.rows]
+
+
+def _trains(site: Site, plan: Plan) -> Table:
+    rows = []
+    for call in sorted(site.calls, key=lambda c: (plan.stands[c.call_id].start, c.call_id)):
+        stand = plan.stands[call.call_id]
+        rows.append(
+            (
+                call.call_id,
+                str(call.gauge_mm),
+                stand.track,
+                clock(call.arrive),
+                clock(stand.start),
+                clock(call.depart),
+                clock(stand.leave),
+                _hours(stand.leave - call.depart),
+            )
+        )
+    columns = ("train", "gauge mm", "track", "arrives", "on track", "planned out", "out", "late h")
+    return Table(f"Trains at {site.name}", columns, rows)
+
+
+def _onward(site: Site, plan: Plan) -> Table:
+    rows = []
+    for call in sorted(site.calls, key=lambda c: (plan.stands[c.call_id].leave, c.call_id)):
+        mine = [i for i in site.loads if i.load_id in plan.passages and plan.passages[i.load_id].onward == call.call_id]
+        if not mine:
+            continue
+        leave = plan.stands[call.call_id].leave
+        ways = [plan.passages[load.load_id].way for load in mine]
+        late = [load for load in mine if leave > load.due]
+        rows.append(
+            (
+                call.call_id,
+                clock(leave),
+                ", ".join(f"{load.load_id} ({way})" for load, way in zip(mine, ways, strict=True)),
+                _taken(mine, ways, call),
+                ", ".join(f"{load.load_id} {_hours(leave - load.due)} h" for load in late) or "-",
+            )
+        )
+    return Table("Loads by onward train", ("train", "out", "loads (way)", "takes on / room", "late"), rows)
+
+
+def _taken(loads: Sequence[Load], ways: Sequence[str], call: Call) -> str:
+    parts = []
+    for form, unit in UNITS.items():
+        size = sum(i.size for i, way in zip(loads, ways, strict=True) if i.form == form and way != "bogie")
+        if size:
+            parts.append(f"{size / 1000:g}/{call.room[form] / 1000:g} {unit}")
+    wagons = sum(i.wagons for i, way in zip(loads, ways, strict=True) if way == "bogie")
+    return ", ".join([*parts, *([f"{wagons}/{call.room['wagons']} wagons"] if wagons else [])])
+
+
+def _cranes(site: Site, plan: Plan) -> Table:
+    worked, rows = _crane_minutes(site, plan), []
+    for crane in site.cranes:
+        works = sorted(_works(plan, crane.crane_id), key=lambda w: w.start)
+        hours = _minutes(crane.open, _days_end(site))
+        rows.append(
+            (
+                crane.crane_id,
+                crane.handles,
+                str(len(works)),
+                _hours(worked[crane.crane_id]),
+                _hours(hours - worked[crane.crane_id]),
+                f"{_percent(worked[crane.crane_id], hours):.0f}%",
+                f"{clock(works[0].start)} - {clock(works[-1].end)}" if works else "-",
+            )
+        )
+    columns = ("crane", "handles", "works", "busy h", "idle h", "use", "first - last work")
+    return Table("Cranes", columns, rows, "idle: hours of its shifts until the last train has left")
+
+
+def _bays(site: Site, plan: Plan) -> Table:
+    rows = []
+    for bay in site.bays:
+        works = _works(plan, bay.bay_id)
+        loads = [i for i in site.loads if i.load_id in plan.passages and plan.passages[i.load_id].works[0] in works]
+        busy = sum(work.end - work.start for work in works)
+        rows.append((bay.bay_id, str(len(works)), str(sum(i.wagons for i in loads)), _hours(busy)))
+    return Table("Bogie bays", ("bay", "exchanges", "wagons", "busy h"), rows)
+
+
+def _yard_table(site: Site, plan: Plan) -> Table:
+    """Highest stock in each six hours."""
+    peaks: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(UNITS, 0))
+    for form in UNITS:
+        levels = _yard(site, plan, form)
+        for (start, held), (end, _) in zip(levels, [*levels[1:], (_days_end(site), 0)], strict=True):
+            for block in range(start // 360, max(start, end - 1) // 360 + 1):
+                peaks[block][form] = max(peaks[block][form], held)
+    rows = [
+        (f"{clock(block * 360)} - {clock(block * 360 + 360)}", *(f"{held[form] / 1000:g}" for form in UNITS))
+        for block, held in sorted(peaks.items())
+        if any(held.values())
+    ]
+    room = ", ".join(f"{site.yard[form] / 1000:g} {unit}" for form, unit in UNITS.items())
+    return Table("Yard: highest stock in six hours", ("from - to", "TEU", "t"), rows, f"the yard holds {room}")
+
+
+def _missed(site: Site, plan: Plan) -> Table:
+    rows = []
+    for load in site.loads:
+        if load.load_id not in plan.passages:
+            why = why_impossible(site, load) or "cheaper to miss, or no crane hours, track or room left in time"
+            rows.append((load.load_id, load.call_id, load.destination, f"{load.missed_cents / 100:,.0f}", why))
+    return Table("Missed loads", ("load", "came with", "to", "cost USD", "why"), rows)
+
+
+def read_tables(solution: Solution) -> Plan:
+    """The plan from its tables."""
+    stands = {
+        row["call_id"]: Stand(row["track_id"], int(row["start_min"]), int(row["leave_min"]))
+        for row in solution["trains"].to_dict("records")
+    }
+    passages = {
+        row["load_id"]: Passage(row["mode"], row["outbound_id"], tuple(_row_works(row)))
+        for row in solution["loads"].to_dict("records")
+        if row["mode"] != "missed"
+    }
+    return Plan(stands, passages)
+
+
+def _row_works(row: Mapping[Any, Any]) -> Iterable[Work]:
+    for step in ("unload", "load"):
+        if row[f"{step}_resource"]:
+            yield Work(row[f"{step}_resource"], int(row[f"{step}_start_min"]), int(row[f"{step}_end_min"]))
+
+
+def _works(plan: Plan, resource: str) -> list[Work]:
+    return [work for passage in plan.passages.values() for work in passage.works if work.resource == resource]
+
+
+def _crane_minutes(site: Site, plan: Plan) -> dict[str, int]:
+    return {c.crane_id: sum(w.end - w.start for w in _works(plan, c.crane_id)) for c in site.cranes}
+
+
+def _days_end(site: Site) -> int:
+    """Minute by which the last train should have left at the latest."""
+    return site.end
+
+
+def _minutes(windows: Iterable[tuple[int, int]], end: int) -> int:
+    return sum(max(0, min(stop, end) - start) for start, stop in windows)
+
+
+def _yard(site: Site, plan: Plan, form: str) -> list[tuple[int, int]]:
+    """Stock from each minute at which it changes, in thousandths."""
+    changes: dict[int, int] = defaultdict(int)
+    for load in site.loads:
+        passage = plan.passages.get(load.load_id)
+        if passage and passage.way == "yard" and load.form == form:
+            changes[passage.works[0].start] += load.size
+            changes[passage.works[1].end] -= load.size
+    levels, held = [], 0
+    for minute in sorted(changes):
+        held += changes[minute]
+        levels.append((minute, held))
+    return levels
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes / 60:.1f}" if minutes else "-"
