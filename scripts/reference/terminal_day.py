@@ -44,7 +44,7 @@ BULK_T_PER_WAGON = {1520: 67.0, 1435: 65.0, 1676: 60.0}
 #: Metres of a train; all fit the shortest tracks (TL3 700 m, 1676 mm side of TL5 and TL6 700 m).
 BOX_TRAIN_M = {1520: 640, 1435: 640, 1676: 540}
 BULK_TRAIN_M = {1520: 450, 1435: 400, 1676: 240}
-MOST_TRAINS = 2  # of one form and gauge
+MOST_TRAINS = {"container": 3, "bulk": 2}  # of one gauge
 BLOCK = 6  # boxes or wagons of a load
 FIRST_H, LAST_H = 0.0, 14.0  # arrivals
 STAY_H = {"container": 5.0, "bulk": 7.0}
@@ -103,7 +103,7 @@ def _train_count(form: str, gauge: int, t_per_day: float) -> int:
     train_t = BOXES_PER_TRAIN[gauge] * T_PER_FEU
     if form == "bulk":
         train_t = BULK_WAGONS_PER_TRAIN[gauge] * BULK_T_PER_WAGON[gauge]
-    return min(MOST_TRAINS, max(1, math.ceil(t_per_day / train_t)))
+    return min(MOST_TRAINS[form], max(1, math.ceil(t_per_day / train_t)))
 
 
 def _call(day: Day, call_id: str, form: str, gauge: int, onward: list[str], number: int, trains: int) -> Row:
