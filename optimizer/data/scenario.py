@@ -229,7 +229,8 @@ def _follow(tables: Tables) -> None:
     """Rows that make no sense without a dropped row go with it."""
     assets = {i for name in CLOSABLE for i in tables[name][KEYS[name][0]]}
     contracts = tables["contracts"]
-    tables["contracts"] = contracts[[assets.issuperset(covered) for covered in contracts["assets"]]]
+    covered = np.array([assets.issuperset(names) for names in contracts["assets"]], dtype=bool)
+    tables["contracts"] = contracts[covered]  # an array: an empty list would select columns
     terminals = set(tables["terminals"]["terminal_id"])
     for name in ("terminal_tracks", "terminal_cranes", "terminal_bays", "train_calls"):
         tables[name] = tables[name][tables[name]["terminal_id"].isin(terminals)]
