@@ -135,6 +135,11 @@ def scenarios(facts: Facts) -> dict[str, str]:
             + _change("sea_legs", "cost_usd_per_feu", hormuz, "add = 2000.0")
             + _change("sea_legs", "cost_usd_per_teu", hormuz, "add = 1000.0"),
         ),
+        "black-sea-shut": _text(
+            "Novorossiysk shut: shows the corridor without the rival that takes most Kazakh bulk in this instance.",
+            "what-if; war risk in the Black Sea is noted with the port, no figure found",
+            '\n[close]\nnodes = ["RU_NVS"]\n',
+        ),
         "chaman-torkham-shut": _text(
             "Chaman and Torkham shut for road and rail, as in October 2025.",
             "X01, X02, X06: T04, T11 and R148",

@@ -226,40 +226,27 @@ class LorryYard:
     """A place where roads and rails meet and the facts name no terminal, or name it only in passing."""
 
     node_id: str
-    layers: tuple[str, ...]
+    layer: str
     pattern: str  # terminal whose figures it takes
     networks: str
     variants: str
     why: str
 
 
-#: Needed for lorry legs of today's lanes, or named as dry ports. Figures of the pattern, marked as estimates.
+#: Needed for lorry legs of today's lanes, or named as dry ports; figures of the pattern, marked as estimates. One gauge a
+#: yard: with two, a pair of lorry transfers would stand in for the gauge change beside it and dodge its capacity.
 LORRY_YARDS = (
-    LorryYard(
-        "AF_MZR",
-        ("rail-1520",),
-        "G08",
-        "2026;2035",
-        "",
-        "end of the Hairatan line, roads to Kabul and Termez",
-    ),
-    LorryYard(
-        "UZ_TMZ", ("rail-1520",), "G19", "2026;2035", "", "Termez cargo centre, lorries over the bridge"
-    ),
-    LorryYard(
-        "AF_ROZ", ("rail-1435",), "G19", "2026;2035", "", "railhead of Khaf-Herat until stage 4 opens (T23)"
-    ),
-    LorryYard("IR_MSH", ("rail-1435",), "G19", "2026;2035", "", "lorries to Islam Qala and Herat"),
-    LorryYard("IR_ZAH", ("rail-1435", "rail-1676"), "G19", "2026;2035", "", "G20: 'wagon to wagon / truck'"),
-    LorryYard("PK_QTA", ("rail-1676",), "G19", "2026;2035", "", "dry port at the start of the N-25"),
-    LorryYard("PK_PEW", ("rail-1676",), "G19", "2026;2035", "", "dry port for Torkham"),
-    LorryYard("AF_HEA", ("rail-1520", "rail-1435"), "G19", "2035", "", "dry port at Herat"),
-    LorryYard("AF_KDH", ("rail-1435",), "G19", "2035", "A", "lorry terminals begun in Mar 2025 (TL6)"),
-    LorryYard("AF_KDH", ("rail-1520",), "G19", "2035", "B;C", "lorry terminals begun in Mar 2025 (TL6)"),
-    LorryYard("AF_KDH", ("rail-1676",), "G19", "2035", "C", "lorry terminals begun in Mar 2025 (TL6)"),
-    LorryYard("AF_SPB", ("rail-1676",), "G19", "2035", "", "lorry lane beside the six tracks (TL5)"),
-    LorryYard("AF_SPB", ("rail-1435",), "G19", "2035", "A", "lorry lane beside the six tracks (TL5)"),
-    LorryYard("AF_SPB", ("rail-1520",), "G19", "2035", "B", "lorry lane beside the six tracks (TL5)"),
+    LorryYard("AF_MZR", "rail-1520", "G08", "2026;2035", "", "end of the Hairatan line, roads to Kabul and Termez"),
+    LorryYard("UZ_TMZ", "rail-1520", "G19", "2026;2035", "", "Termez cargo centre, lorries over the bridge"),
+    LorryYard("AF_ROZ", "rail-1435", "G19", "2026;2035", "", "railhead of Khaf-Herat until stage 4 opens (T23)"),
+    LorryYard("IR_MSH", "rail-1435", "G19", "2026;2035", "", "lorries to Islam Qala and Herat"),
+    LorryYard("IR_ZAH", "rail-1435", "G19", "2026;2035", "", "lorries to Chabahar until its railway opens (T16)"),
+    LorryYard("PK_QTA", "rail-1676", "G19", "2026;2035", "", "dry port at the start of the N-25"),
+    LorryYard("PK_PEW", "rail-1676", "G19", "2026;2035", "", "dry port for Torkham"),
+    LorryYard("AF_HEA", "rail-1520", "G19", "2035", "", "dry port at Herat"),
+    LorryYard("AF_KDH", "rail-1435", "G19", "2035", "A", "lorry terminals begun in Mar 2025 (TL6)"),
+    LorryYard("AF_KDH", "rail-1520", "G19", "2035", "B;C", "lorry terminals begun in Mar 2025 (TL6)"),
+    LorryYard("AF_SPB", "rail-1676", "G19", "2035", "", "lorry lane beside the six tracks (TL5)"),
 )
 #: Spotting and waiting without a border: half the 48 h of Torghundi (G07), as at Chaman.
 LORRY_YARD_DWELL_H = 24.0
@@ -270,32 +257,29 @@ def lorry_yards(facts: Facts) -> list[Row]:
     rows = []
     for yard in LORRY_YARDS:
         (pattern,) = _terminals(facts, yard.pattern)
-        for layer in yard.layers:
-            rows.append(
-                {
-                    "handling_id": f"{yard.node_id}-{layer}-road",
-                    "node_id": yard.node_id,
-                    "from_layer": layer,
-                    "to_layer": "road",
-                    "both_ways": True,
-                    "technology": "rail_road",
-                    "cargo_forms": ALL_FORMS,
-                    "cost_usd_per_t": number(pattern, "cost_usd"),
-                    "cost_low": number(pattern, "cost_low"),
-                    "cost_high": number(pattern, "cost_high"),
-                    "dwell_h": LORRY_YARD_DWELL_H,
-                    "dwell_h_low": LORRY_YARD_DWELL_H * DWELL_BAND[0],
-                    "dwell_h_high": LORRY_YARD_DWELL_H * DWELL_BAND[1],
-                    "capacity_t_per_day": number(pattern, "capacity_per_day"),
-                    "capacity_t_per_day_low": number(pattern, "capacity_low"),
-                    "capacity_t_per_day_high": number(pattern, "capacity_high"),
-                    "networks": yard.networks,
-                    "gauge_variants": yard.variants,
-                    **estimated(
-                        f"charge and capacity as {yard.pattern}, dwell of a yard without a border", yard.why
-                    ),
-                }
-            )
+        rows.append(
+            {
+                "handling_id": f"{yard.node_id}-{yard.layer}-road",
+                "node_id": yard.node_id,
+                "from_layer": yard.layer,
+                "to_layer": "road",
+                "both_ways": True,
+                "technology": "rail_road",
+                "cargo_forms": ALL_FORMS,
+                "cost_usd_per_t": number(pattern, "cost_usd"),
+                "cost_low": number(pattern, "cost_low"),
+                "cost_high": number(pattern, "cost_high"),
+                "dwell_h": LORRY_YARD_DWELL_H,
+                "dwell_h_low": LORRY_YARD_DWELL_H * DWELL_BAND[0],
+                "dwell_h_high": LORRY_YARD_DWELL_H * DWELL_BAND[1],
+                "capacity_t_per_day": number(pattern, "capacity_per_day"),
+                "capacity_t_per_day_low": number(pattern, "capacity_low"),
+                "capacity_t_per_day_high": number(pattern, "capacity_high"),
+                "networks": yard.networks,
+                "gauge_variants": yard.variants,
+                **estimated(f"charge and capacity as {yard.pattern}, dwell of a yard without a border", yard.why),
+            }
+        )
     return rows
 
 
