@@ -1,10 +1,10 @@
 """Capacities of a generated corridor, calibrated so that congestion costs what is asked for.
 
-All lanes are loaded on their cheapest routes. A few of the most loaded links, handlings and ports whose loads have
-a detour become bottlenecks: for each the detour of every lane is priced with the bottleneck closed, and the capacity is
-set so that turning away the tonnes with the cheapest detours (or leaving them at their penalty) raises the total cost
-by the bottleneck's part of the target. Detours meet other bottlenecks and lanes share bottlenecks, so the optimum lands
-around the target, not on it. Everything else gets room for its load and all that is turned away.
+A plan starts with every lane on its cheapest route. A few of the most loaded links, handlings and ports whose loads have
+a detour become bottlenecks, one after the other: the tonnes with the cheapest detours round it and all earlier ones (or
+with the lowest penalty) leave the bottleneck until its part of the extra cost is spent. In the end each bottleneck gets
+the capacity the plan needs and everything else some room. The plan thus keeps all capacities, so the best plan never
+costs more than the target; how much less is a matter of luck.
 """
 
 from __future__ import annotations
@@ -17,156 +17,201 @@ import pandas as pd
 
 from optimizer.data.generator.demand import Lanes
 from optimizer.network.layered import HANDLING, LINK, TEU_PER_FEU, LayeredNetwork
-from optimizer.network.paths import shortest_path_tree
+from optimizer.network.paths import path_arcs, shortest_path_tree
 
 Congestion = Literal["light", "heavy"]
-TARGET_RISE = {"light": 0.005, "heavy": 0.04}
-MOST_TURNED_AWAY = {"light": 0.1, "heavy": 0.4}
+TARGET_RISE = {"light": 0.006, "heavy": 0.06}
+MOST_TURNED_AWAY = {"light": 0.15, "heavy": 0.45}
 ROOM = 1.25
 
 
 @dataclass(frozen=True)
-class _Resource:
-    """A limit that can bind: a row of links, handlings or ports, and the arcs it limits together."""
+class Resource:
+    """A limit that can bind: a row of links, handlings or ports and the arcs it limits.
+
+    A link limits each of its directions by itself; the others limit the sum over their arcs.
+    """
 
     table: str
     row: int
     arcs: np.ndarray
 
+    def load(self, load_of_arc: np.ndarray) -> float:
+        """Tonnes a year that its capacity must hold."""
+        loads = load_of_arc[self.arcs]
+        return float(loads.max() if self.table == "links" else loads.sum())
+
+    def busy_arcs(self, load_of_arc: np.ndarray) -> np.ndarray:
+        """The arcs whose loads must fall when its capacity does: a link's busier direction."""
+        return self.arcs[[np.argmax(load_of_arc[self.arcs])]] if self.table == "links" else self.arcs
+
+
+class Plan:
+    """Tonnes of lanes on routes; starts with every lane on its cheapest route, as if nothing were congested."""
+
+    def __init__(self, network: LayeredNetwork, lanes: Lanes, tonnes: np.ndarray) -> None:
+        self.network, self.lanes = network, lanes
+        self.lane = list(range(len(lanes)))
+        self.arcs = np.split(lanes.arcs, lanes.start[1:-1])
+        self.tonnes = list(map(float, tonnes))
+        self.cost_usd_per_t = list(map(float, lanes.cost_usd_per_t))
+
+    def load_of_arc(self) -> np.ndarray:
+        """Tonnes a year on each arc."""
+        weights = np.repeat(self.tonnes, [len(arcs) for arcs in self.arcs])
+        return np.bincount(np.concatenate(self.arcs), weights=weights, minlength=self.network.num_arcs)
+
+    def users(self, arcs: np.ndarray) -> np.ndarray:
+        """Routes with tonnes over one of the arcs."""
+        marked = np.zeros(self.network.num_arcs, bool)
+        marked[arcs] = True
+        return np.array([t > 0 and bool(marked[own].any()) for own, t in zip(self.arcs, self.tonnes, strict=True)])
+
+    def relieve(self, users: np.ndarray, closed: np.ndarray, budget: float, most_t: float) -> float:
+        """
+        Move tonnes of ``users`` to the cheapest ways that avoid ``closed`` arcs, or leave them unserved.
+
+        Ends when ``budget`` (USD a year) is spent or ``most_t`` tonnes have moved. Returns what it cost; zero, and
+        nothing moves, when less than a third of the tonnes have a way round.
+        """
+        trees: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
+        options = []
+        for route in np.flatnonzero(users):
+            lane = self.lane[route]
+            key = (self.lanes.commodity[lane], self.lanes.origin[lane])
+            if key not in trees:
+                weight = self.network.arc_costs(key[0]).generalised.copy()
+                weight[closed] = np.inf
+                source = self.network.source(key[1])
+                trees[key] = shortest_path_tree(self.network.indptr, self.network.head, weight, source)
+            distance = trees[key][0][self.network.sink(self.lanes.destination[lane])]
+            options.append((float(distance), int(route), key))
+        tonnes = sum(self.tonnes[route] for _, route, _ in options)
+        if 3 * sum(self.tonnes[route] for distance, route, _ in options if np.isfinite(distance)) < tonnes:
+            return 0.0
+        extra = [min(d, self.lanes.unserved_usd_per_t[self.lane[r]]) - self.cost_usd_per_t[r] for d, r, _ in options]
+        spent, moved = 0.0, 0.0
+        for number in np.argsort(extra, kind="stable"):
+            distance, route, key = options[number]
+            per_t = max(extra[number], 1e-9)
+            part = min(self.tonnes[route], most_t - moved, (budget - spent) / per_t)
+            self.tonnes[route] -= part
+            moved, spent = moved + part, spent + part * per_t
+            lane = self.lane[route]
+            if distance < self.lanes.unserved_usd_per_t[lane]:
+                self.lane.append(lane)
+                sink = self.network.sink(self.lanes.destination[lane])
+                self.arcs.append(path_arcs(trees[key][1], self.network.tail, sink))
+                self.tonnes.append(part)
+                self.cost_usd_per_t.append(distance)
+            if moved >= most_t or spent >= budget:
+                break
+        return spent
+
 
 def limit(
-    network: LayeredNetwork,
-    lanes: Lanes,
-    tonnes: np.ndarray,
-    shipments: pd.DataFrame | None,
-    congestion: Congestion,
+    network: LayeredNetwork, lanes: Lanes, tonnes: np.ndarray, shipments: pd.DataFrame | None, congestion: Congestion
 ) -> dict[str, pd.DataFrame]:
     """Tables links, handlings and ports with capacities; ``tonnes`` is the annual quantity of each lane."""
-    lane_of_arc = lanes.lane_of_arc()
-    load_of_arc = np.bincount(lanes.arcs, weights=tonnes[lane_of_arc], minlength=network.num_arcs)
-    resources = _resources(network, load_of_arc)
-    load = np.array([load_of_arc[resource.arcs].sum() for resource in resources])
-    turned_away = _bottlenecks(network, lanes, tonnes, resources, load, congestion)
-    peak = _peaks(network, lanes, shipments, resources)
-    free = np.maximum(ROOM * (load + sum(turned_away.values())), ROOM * peak * 365)
-    corridor = network.corridor
-    tables = {name: corridor.table(name).copy() for name in ("links", "handlings", "ports")}
-    columns = {"links": "capacity_mt_per_year", "handlings": "capacity_t_per_day", "ports": "capacity_mt_per_year"}
-    units = {"links": 1e6, "handlings": 365.0, "ports": 1e6}
-    values = {name: tables[name][column].to_numpy(float, copy=True) for name, column in columns.items()}
-    notes = {name: tables[name]["notes"].to_numpy(object, copy=True) for name in tables}
-    for number, resource in enumerate(resources):
-        name, unit = resource.table, units[resource.table]
-        if number in turned_away:
-            share = 1 - turned_away[number] / load[number]
-            values[name][resource.row] = round(share * load[number] / unit, 6)
-            notes[name][resource.row] = f"bottleneck: {share:.0%} of the load on cheapest routes"
-        else:
-            values[name][resource.row] = np.ceil(free[number] / unit * 1000) / 1000
-    for name, column in columns.items():
-        tables[name] = tables[name].assign(
-            **{column: values[name], "notes": pd.Series(notes[name], tables[name].index, dtype=object)}
-        )
-    is_port = np.array([resource.table == "ports" for resource in resources])
-    tables["ports"] = tables["ports"].assign(capacity_teu_per_year=_boxes(network, free[is_port]))
+    plan = Plan(network, lanes, tonnes)
+    resources = _resources(network)
+    before = plan.load_of_arc()
+    bottlenecks = _bottlenecks(network, plan, resources, before, congestion)
+    after = plan.load_of_arc()
+    load = np.array([[resource.load(loads) for resource in resources] for loads in (before, after)])
+    moved = float(np.maximum(after - before, 0).max())
+    free = ROOM * np.maximum(load.max(axis=0) + moved, 365 * _peaks(network, lanes, shipments, resources))
+    capacity = np.where(bottlenecks, load[1], free)
+    notes = np.where(
+        bottlenecks, [f"bottleneck: {share:.0%} of the load on cheapest routes" for share in _shares(load)], ""
+    )
+    tables = {}
+    for name, column, unit in (
+        ("links", "capacity_mt_per_year", 1e6),
+        ("handlings", "capacity_t_per_day", network.corridor.config.port_choice.transfer_capacity_days),
+        ("ports", "capacity_mt_per_year", 1e6),
+    ):
+        table = network.corridor.table(name)
+        values, remarks = np.full(len(table), np.nan), np.full(len(table), "", dtype=object)
+        own = [number for number, resource in enumerate(resources) if resource.table == name]
+        rows = [resources[number].row for number in own]
+        values[rows] = np.ceil(capacity[own] / unit * 1e6) / 1e6
+        remarks[rows] = notes[own]
+        tables[name] = table.assign(**{column: values, "notes": pd.Series(remarks, table.index, dtype=object)})
+        if name == "ports":
+            tables[name] = tables[name].assign(capacity_teu_per_year=_boxes(network, free[own]))
     return tables
 
 
-def _resources(network: LayeredNetwork, load_of_arc: np.ndarray) -> list[_Resource]:
-    """Rail links (in their busier direction; a link's capacity holds for each), land handlings and land ports."""
+def _shares(load: np.ndarray) -> np.ndarray:
+    return np.divide(load[1], load[0], out=np.ones_like(load[0]), where=load[0] > 0)
+
+
+def _resources(network: LayeredNetwork) -> list[Resource]:
+    """Rail links, handlings on land and quays of land ports, and these ports."""
     corridor = network.corridor
+    ends = [network.vertex_layer[end].astype(str) for end in (network.tail, network.head)]
     found = []
     for name, key, kind in (("links", "link_id", LINK), ("handlings", "handling_id", HANDLING)):
+        limited = (network.kind == kind) & (
+            ends[0] != "road" if name == "links" else (ends[0] != "door") & (ends[1] != "door")
+        )
         rows = pd.Index(corridor.table(name)[key]).get_indexer(network.asset)
-        arcs = np.flatnonzero(network.kind == kind)
+        arcs = np.flatnonzero(limited)
         arcs = arcs[np.argsort(rows[arcs], kind="stable")]
-        splits = np.flatnonzero(np.diff(rows[arcs])) + 1
-        for group in np.split(arcs, splits):
-            layers = set(network.vertex_layer[network.tail[group]])
-            if name == "links" and "road" not in layers:
-                found.append(_Resource(name, int(rows[group[0]]), group[[np.argmax(load_of_arc[group])]]))
-            elif name == "handlings" and not any(str(layer).startswith("door") for layer in _ends(network, group)):
-                found.append(_Resource(name, int(rows[group[0]]), group))
-    quay = np.flatnonzero(
-        (network.kind == HANDLING)
-        & ((network.vertex_layer[network.tail] == "sea") | (network.vertex_layer[network.head] == "sea"))
-    )
-    for row, port in enumerate(corridor.table("ports")["node_id"]):
-        found.append(_Resource("ports", row, quay[network.vertex_node[network.tail[quay]] == port]))
+        groups = np.split(arcs, np.flatnonzero(np.diff(rows[arcs])) + 1)
+        found += [Resource(name, int(rows[group[0]]), group) for group in groups if len(group)]
+    quays = np.flatnonzero((network.kind == HANDLING) & ((ends[0] == "sea") | (ends[1] == "sea")))
+    places = network.vertex_node[network.tail[quays]]
+    found += [
+        Resource("ports", row, quays[places == port]) for row, port in enumerate(corridor.table("ports")["node_id"])
+    ]
     return found
 
 
-def _ends(network: LayeredNetwork, arcs: np.ndarray) -> set[str]:
-    return set(network.vertex_layer[network.tail[arcs]]) | set(network.vertex_layer[network.head[arcs]])
-
-
 def _bottlenecks(
-    network: LayeredNetwork,
-    lanes: Lanes,
-    tonnes: np.ndarray,
-    resources: list[_Resource],
-    load: np.ndarray,
-    congestion: Congestion,
-) -> dict[int, float]:
-    """Resource -> tonnes a year turned away."""
+    network: LayeredNetwork, plan: Plan, resources: list[Resource], before: np.ndarray, congestion: Congestion
+) -> np.ndarray:
+    """Choose bottlenecks and relieve the plan of what they turn away; bool array over the resources."""
     wanted = int(np.clip(len(network.corridor.table("nodes")) // 20, 2, 12))
-    budget = TARGET_RISE[congestion] * float(lanes.cost_usd_per_t @ tonnes)
-    lane_of_arc = lanes.lane_of_arc()
-    chosen: dict[int, float] = {}
+    total = float(plan.lanes.cost_usd_per_t @ np.array(plan.tonnes))
+    budget = TARGET_RISE[congestion] * total
+    load = np.array([resource.load(before) for resource in resources])
+    chosen = np.zeros(len(resources), bool)
     taken: list[np.ndarray] = []
-    tried = 0
-    for number in np.argsort(-load, kind="stable"):
-        if len(chosen) == wanted or tried == 5 * wanted or load[number] <= 0:
-            break
+    closed = np.zeros(0, np.int64)
+    for number in np.argsort(-load, kind="stable")[: 10 * wanted]:
         resource = resources[number]
-        uses = np.zeros(len(lanes), bool)
-        uses[lane_of_arc[np.isin(lanes.arcs, resource.arcs)]] = True
-        if any(tonnes[uses & other].sum() > 0.5 * tonnes[uses | other].sum() for other in taken):
+        users = plan.users(resource.busy_arcs(before))
+        if any(_overlap(plan, users, other) > 0.5 for other in taken) or not users.any():
             continue  # the same loads as an earlier one, for example the next link of the same trunk line
-        tried += 1
-        detour = _detours(network, lanes, uses, resource)
-        served = np.isfinite(detour)
-        if tonnes[uses][served].sum() < 0.3 * tonnes[uses].sum():
-            continue  # a cul-de-sac: nothing to choose
-        left_behind = lanes.unserved_usd_per_t[uses] - lanes.cost_usd_per_t[uses]
-        extra = np.minimum(np.where(served, detour - lanes.cost_usd_per_t[uses], np.inf), left_behind)
-        share = budget / (wanted - len(chosen))
-        turned_away, cost = _turn_away(extra, tonnes[uses], share, MOST_TURNED_AWAY[congestion] * load[number])
-        chosen[int(number)] = turned_away
-        taken.append(uses)
+        loads = before[resource.arcs]
+        spare = float(loads.max() - loads.min()) if resource.table == "links" else float(loads.sum())
+        most_t = min(MOST_TURNED_AWAY[congestion] * load[number], spare)
+        shares_left = max(wanted - int(chosen.sum()), 1)
+        shut = np.concatenate([closed, resource.arcs])
+        cost = plan.relieve(users, shut, budget / shares_left, most_t) if most_t > 0 else 0.0
+        if cost <= 0:
+            continue
+        chosen[number] = True
+        closed = shut
+        taken.append(users)
         budget -= cost
+        if budget <= 1e-3 * total * TARGET_RISE[congestion]:
+            break
     return chosen
 
 
-def _detours(network: LayeredNetwork, lanes: Lanes, uses: np.ndarray, resource: _Resource) -> np.ndarray:
-    """Cost per tonne of each lane that uses the resource when it is closed; ``inf`` without a way round."""
-    out = []
-    trees: dict[tuple[str, str], np.ndarray] = {}
-    for lane in np.flatnonzero(uses):
-        key = (lanes.commodity[lane], lanes.origin[lane])
-        if key not in trees:
-            weight = network.arc_costs(key[0]).generalised.copy()
-            weight[resource.arcs] = np.inf
-            trees[key] = shortest_path_tree(network.indptr, network.head, weight, network.source(key[1]))[0]
-        out.append(trees[key][network.sink(lanes.destination[lane])])
-    return np.array(out)
-
-
-def _turn_away(extra: np.ndarray, tonnes: np.ndarray, budget: float, most: float) -> tuple[float, float]:
-    """Tonnes turned away and what it costs, cheapest detours first, until the budget or the most tonnes are reached."""
-    order = np.argsort(extra, kind="stable")
-    away, spent = 0.0, 0.0
-    for lane in order:
-        part = min(tonnes[lane], most - away, (budget - spent) / extra[lane] if extra[lane] > 0 else np.inf)
-        away += part
-        spent += part * extra[lane]
-        if part < tonnes[lane]:
-            break
-    return away, spent
+def _overlap(plan: Plan, users: np.ndarray, others: np.ndarray) -> float:
+    """Tonnes two groups of routes share, over the tonnes of either; routes made after ``others`` do not count."""
+    tonnes = np.array(plan.tonnes)[: len(others)]
+    own = users[: len(others)]
+    either = tonnes[own | others].sum()
+    return float(tonnes[own & others].sum() / either) if either else 0.0
 
 
 def _peaks(
-    network: LayeredNetwork, lanes: Lanes, shipments: pd.DataFrame | None, resources: list[_Resource]
+    network: LayeredNetwork, lanes: Lanes, shipments: pd.DataFrame | None, resources: list[Resource]
 ) -> np.ndarray:
     """Largest tonnes of a day when every shipment leaves at once; zero where nothing is dated."""
     if shipments is None:
