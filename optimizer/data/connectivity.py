@@ -62,7 +62,7 @@ def check_connectivity(corridor: Corridor) -> list[Fault]:
                 row = f"{group.columns[0].removesuffix('_id')} '{group.iloc[0, 0]}'{more}"
                 text = f"{row}: no route for {form} cargo from '{origin}' to '{destination}'{words}"
                 faults.append(Fault(f"{name}.csv", text, int(str(group.index[0]))))
-    return faults
+    return sorted(faults, key=lambda fault: (fault.file, fault.line))
 
 
 class _Graph:

@@ -93,7 +93,8 @@ def selection(base: Selection, stack: Iterable[tuple[str, Scenario]]) -> tuple[S
             for error in failure.errors(include_url=False):
                 key = str(error["loc"][0])
                 if key in Selection.model_fields:
-                    words = f"select.{key} is {error['input']!r}, expected {Selection.model_fields[key].description}"
+                    wanted = error["msg"].lower().removeprefix("input should be ")
+                    words = f"select.{key} is {error['input']!r}, expected: {wanted}"
                 else:
                     words = f"unknown key 'select.{key}'{did_you_mean(key, Selection.model_fields)}"
                 faults.append(Fault(f"scenarios/{name}.toml", words))

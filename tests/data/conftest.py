@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -129,6 +130,7 @@ def write_files(tmp_path: Path) -> Callable[..., Path]:
 
     def write(changes: Files | None = None, name: str = "small") -> Path:
         root = tmp_path / name
+        shutil.rmtree(root, ignore_errors=True)
         files: dict[str, str | bytes | None] = {**SMALL, **(changes or {})}
         for file, text in files.items():
             if text is None:
