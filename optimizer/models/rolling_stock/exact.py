@@ -1,0 +1,231 @@
+"""Wagons as one integer programme on the time-space network, in PuLP.
+
+Sets: types k with places p (station and gauge) and days t; loaded moves m of order o, empty moves e; nights follow days.
+Data: duration d, cost c of a move per wagon, night cost n, hire rate h, supply a of the fleet, load l_k, tonnes q_o, penalty f_o.
+Variables: x[m,t], x[e,t] wagons leaving on day t; s[k,p,t] wagons standing the night after day t; r[k,p,t] wagons on hire
+from place p on day t (integers); u[o] tonnes unserved.
+
+    min  sum c x + sum n s + sum h r + sum f u
+    (1)  s[k,p,t-1] + arrivals + a[k,p,t] + r[k,p,t] - r[k,p,t-1] = departures + s[k,p,t]     stock of each type, place and day
+    (2)  sum l x[m,t] + u[o] >= q_o                                                             tonnes of each order
+    (3)  sum l x[m,t] < q_o + largest l of the suited types                                     no more wagons than needed
+    (4)  sum of s at a station <= room of its yard                                              each night
+    (5)  sum of x over a link in one direction <= train paths x wagons of a train               each day of departure
+    (6)  rounding of (2): with b = q_o / l_k, f its fraction and g = l_j / l_k (fraction e):
+         sum_j (floor g + min(1, e / f)) x_j + u / (l_k f) >= ceil b                            implied; tightens the relaxation
+
+(6) is the mixed-integer rounding cut (Nemhauser and Wolsey 1988). Only limits that can bind become rows (4) and (5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor, lcm
+from typing import Any
+
+import pulp
+
+from optimizer.models.rolling_stock.moves import Move, Moves, Orders, wagon_moves
+from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
+from optimizer.models.rolling_stock.routes import Place
+from optimizer.result import Solution
+
+State = tuple[str, Place, int]
+
+
+@dataclass
+class WagonModel:
+    """The programme with the variables that make a plan."""
+
+    moves: Moves
+    programme: pulp.LpProblem
+    run: dict[tuple[Move, int], Any] = field(default_factory=dict)
+    stand: dict[State, Any] = field(default_factory=dict)
+    hire: dict[State, Any] = field(default_factory=dict)
+    unserved: dict[str, Any] = field(default_factory=dict)
+
+
+def _name(*parts: Any) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", "_".join(str(part) for part in parts))
+
+
+def build(problem: RollingStock, moves: Moves | None = None) -> WagonModel:
+    """State the programme of the module docstring for a problem of kind wagons."""
+    moves = moves or wagon_moves(problem)
+    model = WagonModel(moves, pulp.LpProblem("rolling_stock", pulp.LpMinimize))
+    _add_variables(model, problem.serve_all)
+    _balance_stock(model)
+    _carry_orders(model)
+    _fit_yards(model)
+    _fit_links(model)
+    return model
+
+
+def _add_variables(model: WagonModel, serve_all: bool) -> None:
+    moves, programme, cost = model.moves, model.programme, []
+    for kind in moves.types.values():
+        most = None if kind.hire_usd else kind.most  # a price keeps it down by itself, and bounds slow the solver's cuts
+        for number, (place, first) in enumerate(kind.first_day.items()):
+            for day in range(first, moves.days):
+                name = _name(kind.wagon_id, place[0], place[1], number, f"d{day}")
+                state = kind.wagon_id, place, day
+                model.stand[state] = programme.add_variable(f"stand_{name}", 0)
+                cost.append((model.stand[state], float(kind.night_usd[place])))
+                if place in kind.hire_places:
+                    model.hire[state] = programme.add_variable(f"hire_{name}", 0, most, pulp.LpInteger)
+                    cost.append((model.hire[state], float(kind.hire_usd)))
+    for number, move in enumerate((*moves.loaded, *moves.empty)):
+        first = moves.types[move.wagon_id].first_day[move.start]
+        window = moves.orders[move.order_id].window if move.order_id else range(moves.days - move.days)
+        for day in range(max(first, window.start), window.stop):
+            name = _name(move.order_id or "empty", move.wagon_id, move.start[0], move.end[0], number, f"d{day}")
+            model.run[move, day] = programme.add_variable(f"run_{name}", 0, None, pulp.LpInteger)
+            cost.append((model.run[move, day], float(move.usd)))
+    for number, order in enumerate(moves.orders.values()):
+        most = 0.0 if serve_all else float(order.quantity_t)
+        model.unserved[order.order_id] = programme.add_variable(_name("unserved", order.order_id, number), 0, most)
+        cost.append((model.unserved[order.order_id], float(order.unserved_usd)))
+    programme.setObjective(pulp.LpAffineExpression(cost))
+
+
+def _balance_stock(model: WagonModel) -> None:
+    """(1) Wagons of a type at a place: those of last night, arrivals, fleet and hire leave or stand."""
+    net: dict[State, list[tuple[Any, int]]] = defaultdict(list)
+    for (move, day), variable in model.run.items():
+        net[move.wagon_id, move.start, day].append((variable, -1))
+        if day + move.days < model.moves.days:
+            net[move.wagon_id, move.end, day + move.days].append((variable, 1))
+    for number, (state, standing) in enumerate(model.stand.items()):
+        wagon_id, place, day = state
+        terms = [*net[state], (standing, -1)]
+        for variables in (model.stand, model.hire):
+            before = variables.get((wagon_id, place, day - 1))
+            if before is not None:
+                terms.append((before, 1 if variables is model.stand else -1))
+        if state in model.hire:
+            terms.append((model.hire[state], 1))
+        supply = model.moves.types[wagon_id].supply.get((place, day), 0)
+        name = _name("stock", wagon_id, place[0], place[1], f"d{day}", number)
+        model.programme.addConstraint(pulp.LpAffineExpression(terms) == -supply, name)
+
+
+def _carry_orders(model: WagonModel) -> None:
+    """(2), (3) and (6) Wagons of each order."""
+    leaving: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for (move, _), variable in model.run.items():
+        if move.order_id:
+            leaving[move.order_id][move.wagon_id].append(variable)
+    for number, order in enumerate(model.moves.orders.values()):
+        by_type, name = leaving[order.order_id], _name(order.order_id, number)
+        loads = {wagon_id: model.moves.types[wagon_id].load_t for wagon_id in by_type}
+        total = [(v, float(loads[wagon_id])) for wagon_id, variables in by_type.items() for v in variables]
+        unserved = model.unserved[order.order_id]
+        covered = pulp.LpAffineExpression([*total, (unserved, 1)]) >= float(order.quantity_t)
+        model.programme.addConstraint(covered, f"carry_{name}")
+        if not loads:
+            continue
+        enough = float(most_tonnes(order, loads))
+        model.programme.addConstraint(pulp.LpAffineExpression(total) <= enough, f"enough_{name}")
+        for load in sorted(set(loads.values())):
+            wagons = order.quantity_t / load
+            part = wagons - floor(wagons)
+            if part:
+                weight = {k: floor(l / load) + min(Fraction(1), (l / load - floor(l / load)) / part) for k, l in loads.items()}
+                terms = [(v, float(weight[k])) for k, variables in by_type.items() for v in variables]
+                rounded = pulp.LpAffineExpression([*terms, (unserved, float(1 / (load * part)))]) >= ceil(wagons)
+                model.programme.addConstraint(rounded, _name("round", name, load))
+
+
+def most_tonnes(order: Orders, loads: dict[str, Fraction]) -> Fraction:
+    """Largest sum of loads below the order's tonnes plus the largest load: every sum is a multiple of one grain."""
+    grain = Fraction(1, lcm(order.quantity_t.denominator, *(load.denominator for load in loads.values())))
+    return order.quantity_t + max(loads.values()) - grain
+
+
+def _fit_yards(model: WagonModel) -> None:
+    """(4) Wagons of all types and gauges in a yard each night."""
+    standing: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for (_, place, day), variable in model.stand.items():
+        if place[0] in model.moves.yard_room:
+            standing[place[0], day].append(variable)
+    for number, ((node, day), variables) in enumerate(standing.items()):
+        rule = pulp.lpSum(variables) <= model.moves.yard_room[node]
+        model.programme.addConstraint(rule, _name("yard", node, f"d{day}", number))
+
+
+def _fit_links(model: WagonModel) -> None:
+    """(5) Wagons over a link and direction, counted on the day their run departs."""
+    passing: dict[tuple[str, bool, int], list[Any]] = defaultdict(list)
+    for (move, day), variable in model.run.items():
+        for link_id, backward in move.way.links:
+            if link_id in model.moves.link_room:
+                passing[link_id, backward, day].append(variable)
+    for number, ((link_id, backward, day), variables) in enumerate(passing.items()):
+        rule = pulp.lpSum(variables) <= floor(model.moves.link_room[link_id])
+        side = "back" if backward else "forth"
+        model.programme.addConstraint(rule, _name("paths", link_id, side, f"d{day}", number))
+
+
+def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Solution:
+    """Solution tables of chosen runs and of the wagons on hire per place and day; unserved tonnes follow from the runs."""
+    rows: list[dict[str, Any]] = []
+    carried: dict[str, Fraction] = defaultdict(Fraction)
+    chosen = [(move, day, count) for (move, day), count in runs.items() if count > 0]
+    for move, day, count in sorted(chosen, key=lambda c: (c[1], c[0].wagon_id, c[0].order_id, c[0].start, c[0].end)):
+        if move.order_id:
+            carried[move.order_id] += moves.types[move.wagon_id].load_t * count
+        rows.append(
+            {
+                "run_id": f"R{len(rows) + 1}",
+                "kind": "loaded" if move.order_id else "empty",
+                "wagon_id": move.wagon_id,
+                "order_id": move.order_id,
+                "from_node": move.start[0],
+                "from_gauge": move.start[1],
+                "to_node": move.end[0],
+                "to_gauge": move.end[1],
+                "depart_day": day,
+                "arrive_day": day + move.days,
+                "wagons": count,
+                "path": move.way.path,
+            }
+        )
+    hires = []
+    for wagon_id, place, day in sorted(on_hire):
+        change = on_hire[wagon_id, place, day] - on_hire.get((wagon_id, place, day - 1), 0)
+        if change:
+            kind = "on" if change > 0 else "off"
+            row = {"wagon_id": wagon_id, "node_id": place[0], "gauge_mm": place[1], "day": day}
+            hires.append({**row, "change": kind, "units": abs(change)})
+    left = {o.order_id: max(Fraction(0), o.quantity_t - carried[o.order_id]) for o in moves.orders.values()}
+    unserved = [{"order_id": order_id, "quantity_t": float(tonnes)} for order_id, tonnes in left.items() if tonnes]
+    tables = {"runs": rows, "hires": hires, "unserved": unserved}
+    return {name: frame(tables[name], model) for name, model in WAGON_TABLES.items()}
+
+
+def plan_cost(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Fraction:
+    """Exact cost of chosen runs and hires, USD."""
+    cost, change = Fraction(0), dict.fromkeys(((k, p, t) for k, v in moves.types.items() for p, t in v.supply), 0)
+    for kind in moves.types.values():
+        for (place, day), units in kind.supply.items():
+            change[kind.wagon_id, place, day] += units
+    left = {order.order_id: order.quantity_t for order in moves.orders.values()}
+    for (move, day), count in runs.items():
+        cost += move.usd * count
+        change[move.wagon_id, move.start, day] = change.get((move.wagon_id, move.start, day), 0) - count
+        arrival = move.wagon_id, move.end, day + move.days
+        change[arrival] = change.get(arrival, 0) + count
+        if move.order_id:
+            left[move.order_id] -= moves.types[move.wagon_id].load_t * count
+    for (wagon_id, place, day), units in on_hire.items():
+        cost += moves.types[wagon_id].hire_usd * units
+        change[wagon_id, place, day] = change.get((wagon_id, place, day), 0) + units
+        if day + 1 < moves.days:
+            change[wagon_id, place, day + 1] = change.get((wagon_id, place, day + 1), 0) - units
+    for (wagon_id, place, day), units in change.items():
+        if day < moves.days:
+            cost += moves.types[wagon_id].night_usd[place] * units * (moves.days - day)
+    return cost + sum(moves.orders[o].unserved_usd * max(Fraction(0), tonnes) for o, tonnes in left.items())
