@@ -1,1 +1,3 @@
-"""Scripts kept with the project; run from the checkout root, for example ``python -m scripts.build_reference``."""
+"""Scripts kept with the project; run from the checkout root, for example ``python -m
+scripts.build_reference``.
+"""

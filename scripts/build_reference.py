@@ -52,7 +52,9 @@ def static_tables(facts: Facts) -> dict[str, list[Row]]:
 
 
 def dated_tables(folder: Path) -> dict[str, list[Row]]:
-    """Shipments, orders, fleet, trains and terminal days, from the static tables just written to ``folder``."""
+    """Shipments, orders, fleet, trains and terminal days, from the static tables just written to
+    ``folder``.
+    """
     instance = read_instance(folder)
     terminals = {f"2035,gauge-{variant},without-kabul" for variant in "abc"}
     corridors = {name: apply_scenario(instance, name) for name in sorted({"2026", "2035,gauge-b"} | terminals)}
@@ -69,7 +71,8 @@ def dated_tables(folder: Path) -> dict[str, list[Row]]:
     tables["train_services"] = dated.train_services(corridors["2035,gauge-b"])
     tables["train_calls"], tables["terminal_loads"] = [], []
     for day in DAYS:
-        # Spin Boldak and Kandahar without the rival line, which would take most of their boxes; Sarakhs with everything.
+        # Spin Boldak and Kandahar without the rival line, which would take most of their boxes; Sarakhs
+        # with everything.
         variant = f"2035,gauge-{day.variant.lower()},without-kabul" if day.variant else "2035,gauge-b"
         calls, loads = terminal_day(day, routes["2026" if day.year == 2026 else variant])
         tables["train_calls"] += calls

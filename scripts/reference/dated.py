@@ -15,20 +15,21 @@ import numpy as np
 
 from optimizer.data.corridor import Corridor
 from scripts.reference.facts import Row
-from scripts.reference.goods import unserved_usd_per_t
 from scripts.reference.routes import Route
 
 SEED = 20260101
 #: Days of the horizon (corridor.toml) and of demand drawn: the rest is time to arrive.
 HORIZON_DAYS, DEMAND_DAYS = 35, 14
-#: Tonnes of a shipment (boxes, bulk). 2035: trainloads of 50 FEU at 22 t and of 2,500 t. 2026: ten boxes or ten wagons.
+#: Tonnes of a shipment (boxes, bulk). 2035: trainloads of 50 FEU at 22 t and of 2,500 t. 2026: ten boxes or
+#: ten wagons.
 BLOCK_T = {2035: (1100.0, 2500.0), 2026: (220.0, 670.0)}
 #: A day late costs three days' value of time, at least half a dollar a tonne. Ours.
 LATE_FACTOR, LATE_LEAST_USD = 3.0, 0.5
 #: Wagon orders drawn from the shipments of a year, shortest leg worth an order, days of a departure window.
 ORDERS = {2035: 160, 2026: 120}
 SHORTEST_LEG_KM, WINDOW_DAYS = 50.0, 2
-#: Fleet: wagon-days of all orders (out, back, loading and unloading) over three weeks, and 15 % less: a bit tight.
+#: Fleet: wagon-days of all orders (out, back, loading and unloading) over three weeks, and 15 % less: a bit
+#: tight.
 LOAD_UNLOAD_DAYS, FLEET_SPAN_DAYS, TIGHTNESS = 2.0, 21.0, 0.85
 #: Share of a type that stands at loading places at the start; the rest stands where it was last unloaded.
 AT_LOADING = 0.6
@@ -39,7 +40,9 @@ def _marks(rule: str) -> Row:
 
 
 def shipments(routes: Sequence[Route], corridor: Corridor, year: int) -> list[Row]:
-    """Two weeks of each lane in equal blocks; release drawn so that the fastest route still arrives in the horizon."""
+    """Two weeks of each lane in equal blocks; release drawn so that the fastest route still arrives in the
+    horizon.
+    """
     rng = np.random.default_rng([SEED, year, 1])
     goods = corridor.table("commodities").set_index("commodity_id")
     rows: list[Row] = []
@@ -72,7 +75,9 @@ def shipments(routes: Sequence[Route], corridor: Corridor, year: int) -> list[Ro
 
 
 def orders(rows: Sequence[Row], routes: Sequence[Route], year: int) -> list[Row]:
-    """Rail legs of a random subset of the shipments; a leg departs only after the one before it can have arrived."""
+    """Rail legs of a random subset of the shipments; a leg departs only after the one before it can have
+    arrived.
+    """
     rng = np.random.default_rng([SEED, year, 2])
     route_of = {route.lane.lane_id: route for route in routes}
     drawn: list[Row] = []
@@ -153,7 +158,9 @@ def wagon_fleet(rows: Sequence[Row], corridor: Corridor, year: int) -> list[Row]
                         "gauge_mm": gauge,
                         "year": year,
                         "units": units,
-                        **_marks(f"{TIGHTNESS:g} x wagon-days of the orders over {FLEET_SPAN_DAYS:g} days, {total} in all"),
+                        **_marks(
+                            f"{TIGHTNESS:g} x wagon-days of the orders over {FLEET_SPAN_DAYS:g} days, {total} in all"
+                        ),
                     }
                 )
     return fleet
@@ -171,7 +178,8 @@ class Line:
     pairs_per_day: int
 
 
-#: Half of the paths or less on every section (path_share in corridor.toml). The Bolan and Khojak ramps, the Turkmen line to
+#: Half of the paths or less on every section (path_share in corridor.toml). The Bolan and Khojak ramps, the
+#: Turkmen line to
 #: Afghanistan, Bolashak, and the electrified Kazakh main line.
 LINES = (
     Line("Bolan", 1676, "PK_SBI", "PK_QTA", ("R197", "R196", "R195", "R194", "R193"), 2),
@@ -181,9 +189,11 @@ LINES = (
     Line("Shymkent", 1520, "KZ_SHU", "KZ_SHY", ("R008", "R009"), 1),
 )
 TRAIN_DAYS = 7
-#: Trains are loaded to 95 % of the mass limit; a cancelled train costs 10 USD per net tonne (70 % of gross). Ours.
+#: Trains are loaded to 95 % of the mass limit; a cancelled train costs 10 USD per net tonne (70 % of
+#: gross). Ours.
 MASS_SHARE, NET_SHARE, CANCEL_USD_PER_NET_T = 0.95, 0.7, 10.0
-#: Where locomotives stand: enough for a day's trains of the line from that end, not much more. Counts are ours, types those
+#: Where locomotives stand: enough for a day's trains of the line from that end, not much more. Counts are
+#: ours, types those
 #: of the section (fleet_units of the facts are whole railways).
 LOCOMOTIVES = (
     ("PK_BANKER", "PK_SBI", 4), ("PK_BANKER", "PK_QTA", 2), ("PK_GEU40", "PK_SBI", 2), ("PK_ZCU30", "PK_QTA", 3),
@@ -213,7 +223,9 @@ def train_services(corridor: Corridor) -> list[Row]:
                             "gross_t": float(gross),
                             "wagons": int(limits["max_train_wagons"].min()),
                             "cancel_usd": float(round(NET_SHARE * gross * CANCEL_USD_PER_NET_T)),
-                            **_marks(f"{line.pairs_per_day} pairs a day, {MASS_SHARE:.0%} of the mass limit of its links"),
+                            **_marks(
+                                f"{line.pairs_per_day} pairs a day, {MASS_SHARE:.0%} of the mass limit of its links"
+                            ),
                         }
                     )
     return rows

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from scripts.reference.facts import Fact, Facts, Row, estimated, number, origin
 
-#: 1520 mm types that the bogie hall at Sarakhs takes (covered, hopper, gondola, oil tank). A choice of the model: boxes are
+#: 1520 mm types that the bogie hall at Sarakhs takes (covered, hopper, gondola, oil tank). A choice of the
+#: model: boxes are
 #: lifted over instead, and LPG tanks are not seen south of Sarakhs.
 BOGIE_EXCHANGEABLE = {"W1520_COV", "W1520_HOP", "W1520_GON", "W1520_TNK"}
 VARIABLE_GAUGE = "W_VG"
@@ -24,11 +25,7 @@ def wagons(facts: Facts) -> list[Row]:
             gauges, change, home = "1520;1435", "bogie_exchange", HOME_COUNTRY[gauge]
         else:
             gauges, change, home = gauge, "none", HOME_COUNTRY[gauge]
-        choice = (
-            "runs on 1435 mm after a bogie exchange: a choice of the model"
-            if change == "bogie_exchange"
-            else ""
-        )
+        choice = "runs on 1435 mm after a bogie exchange: a choice of the model" if change == "bogie_exchange" else ""
         rows.append(
             {
                 "wagon_id": wagon_id,
@@ -38,18 +35,26 @@ def wagons(facts: Facts) -> list[Row]:
                 **{
                     column: number(fact, column)
                     for column in (
-                        "payload_t", "typical_load_t", "tare_t", "length_m", "axle_load_t", "volume_m3", "hire_usd_per_day",
-                        "mean_turnaround_days", "purchase_usd",
+                        "payload_t",
+                        "typical_load_t",
+                        "tare_t",
+                        "length_m",
+                        "axle_load_t",
+                        "volume_m3",
+                        "hire_usd_per_day",
+                        "mean_turnaround_days",
+                        "purchase_usd",
                     )
                 },
                 "home_country": home,
                 **origin(fact, choice, f"suits: {fact['suits'].replace(';', ', ')}"),
             }
-        )  # fmt: skip
+        )
     return rows
 
 
-#: The pair on the Bolan ramp: its daily cost of 2,900 USD is that of one GEU-40 (1,600) and one ZCU-30 (1,300).
+#: The pair on the Bolan ramp: its daily cost of 2,900 USD is that of one GEU-40 (1,600) and one ZCU-30
+#: (1,300).
 BANKER_PAIR = ("PK_GEU40", "PK_ZCU30")
 
 
@@ -59,8 +64,7 @@ def locomotives(facts: Facts) -> list[Row]:
     rows = []
     for fact in facts_by_id.values():
         figures: Row = {
-            column: number(fact, column)
-            for column in ("power_kw", "starting_te_kn", "mass_t", "max_speed_kmh")
+            column: number(fact, column) for column in ("power_kw", "starting_te_kn", "mass_t", "max_speed_kmh")
         }
         remarks = [f"units in service: {fact['fleet_units']}" if fact["fleet_units"] else ""]
         confidence = fact["confidence"]
@@ -101,13 +105,16 @@ CHARGE_PER_BOX = {"TL1": 329, "TL2": 329, "TL3": 40, "TL4": 110, "TL5": 50, "TL6
 CHARGE_SOURCE = {
     "TL1": "G01", "TL2": "G02", "TL3": "G20", "TL4": "G07 (5 USD/t at 22 t)", "TL5": "G15", "TL6": "G17", "TL7": "G20",
 }  # fmt: skip
-#: Through the yard a box is lifted twice and pays the whole charge; wagon to wagon it is lifted once. Share is ours.
+#: Through the yard a box is lifted twice and pays the whole charge; wagon to wagon it is lifted once. Share
+#: is ours.
 DIRECT_SHARE = 0.6
 #: G04, USD per wagon.
 BOGIE_USD = {"TL3": 90.0}
-#: Bulk that can lie on the ground or in a silo, t. TL6: grain silo of 50,000 t; others about a day of the bulk capacity.
+#: Bulk that can lie on the ground or in a silo, t. TL6: grain silo of 50,000 t; others about a day of the
+#: bulk capacity.
 BULK_YARD_T = {"TL3": 9000.0, "TL4": 3000.0, "TL5": 12000.0, "TL6": 50000.0}
-#: Bulk wagons an hour and where: G05 2.5 h per 20-wagon cut; G16 and G18 2.0 h per 20-wagon cut; G07 4 h per 10-wagon spot.
+#: Bulk wagons an hour and where: G05 2.5 h per 20-wagon cut; G16 and G18 2.0 h per 20-wagon cut; G07 4 h
+#: per 10-wagon spot.
 BULK_WAGONS_PER_H = {"TL3": 8.0, "TL4": 2.5, "TL5": 10.0, "TL6": 10.0}
 
 
@@ -134,9 +141,7 @@ def _layouts(facts: Facts) -> list[dict[str, str]]:
 
 
 def _variants(fact: Fact) -> str:
-    return ";".join(GAUGE_BY_VARIANT.get(fact["layout_id"], {}).values()) or VARIANT.get(
-        fact["layout_id"], ""
-    )
+    return ";".join(GAUGE_BY_VARIANT.get(fact["layout_id"], {}).values()) or VARIANT.get(fact["layout_id"], "")
 
 
 def terminals(facts: Facts) -> list[Row]:
@@ -145,9 +150,7 @@ def terminals(facts: Facts) -> list[Row]:
     for fact in _layouts(facts):
         layout = fact["layout_id"]
         box = CHARGE_PER_BOX[layout]
-        prices = (
-            f"prices derived from {CHARGE_SOURCE[layout]}: yard move half the charge, direct move 60 % of it"
-        )
+        prices = f"prices derived from {CHARGE_SOURCE[layout]}: yard move half the charge, direct move 60 % of it"
         rows.append(
             {
                 "terminal_id": layout,
@@ -199,9 +202,7 @@ def terminal_tracks(facts: Facts) -> list[Row]:
                     "gauge_mm": gauge,
                     "length_m": float(lengths.get(gauge, fact["usable_length_a_m"])),
                     "gauge_variants": variant,
-                    **origin(
-                        fact, "second module, length as the first" if second else "first module", notes=""
-                    ),
+                    **origin(fact, "second module, length as the first" if second else "first module", notes=""),
                 }
             )
             rows[-1]["notes"] = "second module, length as the first" if second else "first module"
@@ -223,9 +224,7 @@ GANTRIES_FIRST_MODULE = {"TL1": 3, "TL5": 3, "TL6": 3}
 TRACKS_UNDER_GANTRY = 3
 
 
-def _crane(
-    fact: Fact, crane_id: str, reach: list[str], handles: str, moves: float, variant: str, note: str
-) -> Row:
+def _crane(fact: Fact, crane_id: str, reach: list[str], handles: str, moves: float, variant: str, note: str) -> Row:
     return {
         "crane_id": crane_id,
         "terminal_id": fact["layout_id"],
@@ -247,7 +246,9 @@ def shifts(fact: Fact) -> str:
 
 
 def terminal_cranes(facts: Facts) -> list[Row]:
-    """Cranes: gantries reach three tracks of each gauge in their module, machines one track of each; bulk on the second module."""
+    """Cranes: gantries reach three tracks of each gauge in their module, machines one track of each; bulk on
+    the second module.
+    """
     rows = []
     for fact in _layouts(facts):
         layout, count, moves = fact["layout_id"], int(fact["cranes"]), float(fact["moves_per_crane_hour"])
@@ -266,15 +267,11 @@ def terminal_cranes(facts: Facts) -> list[Row]:
                         pairs += [list(pair) for pair in zip(*second, strict=False)]
                     reach = pairs[position % len(pairs)]
                 note = f"{fact['crane_type']}; reach: {fact['crane_reach']}"
-                rows.append(
-                    _crane(fact, f"{layout}-C{position + 1}{tag}", reach, "container", moves, variant, note)
-                )
+                rows.append(_crane(fact, f"{layout}-C{position + 1}{tag}", reach, "container", moves, variant, note))
             if layout in BULK_WAGONS_PER_H:
                 reach = [track for tracks in (second if any(second) else first) for track in tracks]
                 note = "bulk pit, conveyor or gangs; rate from the unit time of G05, G07, G16, G18"
-                rows.append(
-                    _crane(fact, f"{layout}-B1{tag}", reach, "bulk", BULK_WAGONS_PER_H[layout], variant, note)
-                )
+                rows.append(_crane(fact, f"{layout}-B1{tag}", reach, "bulk", BULK_WAGONS_PER_H[layout], variant, note))
     return rows
 
 

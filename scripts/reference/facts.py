@@ -1,7 +1,7 @@
 """Reading the collected facts, and the small steps that every table needs.
 
-A fact keeps its ``source`` and ``confidence``. What we add carries a source text that starts with ``derived`` (arithmetic
-on facts) or ``estimate`` (a planning value of ours), so that nobody takes it for a published figure.
+A fact keeps its ``source`` and ``confidence``. What we add carries a source text that starts with ``derived``
+(arithmetic on facts) or ``estimate`` (a planning value of ours), so that nobody takes it for a published figure.
 """
 
 from __future__ import annotations

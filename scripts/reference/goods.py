@@ -5,7 +5,8 @@ from __future__ import annotations
 from scripts.reference.equipment import VARIABLE_GAUGE
 from scripts.reference.facts import Facts, Row, number, origin
 
-#: Cost of not serving a tonne: 500 USD plus a tenth of its value. The dearest route of any lane costs less than 60 % of
+#: Cost of not serving a tonne: 500 USD plus a tenth of its value. The dearest route of any lane costs less
+#: than 60 % of
 #: it, so that only capacity, never price, leaves a normal flow behind.
 UNSERVED_BASE_USD, UNSERVED_SHARE_OF_VALUE = 500.0, 0.1
 #: Heaviest sensible load of a 40 ft box; two tank containers where the facts give only the 20 ft load.
@@ -26,10 +27,7 @@ def commodities(facts: Facts) -> list[Row]:
         two_tanks = "" if per_feu else "load per FEU: two tank containers, at most 26 t"
         rows.append(
             {
-                **{
-                    column: fact[column]
-                    for column in ("commodity_id", "name", "hs_code", "nhm_code", "cargo_form")
-                },
+                **{column: fact[column] for column in ("commodity_id", "name", "hs_code", "nhm_code", "cargo_form")},
                 "value_usd_per_t": number(fact, "value_usd_per_t"),
                 "load_t_per_feu": per_feu or min(HEAVIEST_FEU_T, 2 * per_teu),
                 "load_t_per_teu": per_teu,
@@ -45,7 +43,9 @@ def commodities(facts: Facts) -> list[Row]:
 
 
 def wagon_suits(facts: Facts) -> list[Row]:
-    """Which wagon takes which commodity; 1 is the usual wagon of its gauge, which the variable-gauge option never is."""
+    """Which wagon takes which commodity; 1 is the usual wagon of its gauge, which the variable-gauge option
+    never is.
+    """
     marks = {
         "source": "estimate: trade practice, as collected with the commodities",
         "confidence": "estimated",

@@ -46,9 +46,7 @@ def write_table(folder: Path, name: str, rows: Sequence[Row]) -> None:
         writer.writerows(lines)
 
 
-def write_sources(
-    folder: Path, sources: Sequence[Mapping[str, str]], tables: Mapping[str, Sequence[Row]]
-) -> None:
+def write_sources(folder: Path, sources: Sequence[Mapping[str, str]], tables: Mapping[str, Sequence[Row]]) -> None:
     """Writes ``SOURCES.md``: title and address of every source id that a row of the instance names."""
     used = {
         part.strip()

@@ -17,7 +17,8 @@ LINE_HAUL = {
     "TF079": ("IR", "rail", "bulk"),
     "TF080": ("IR", "rail", "container"),
     "TF081": ("PK", "rail", "bulk"),
-    # Every lane crosses a border, so the through-train rate applies; TF082 (0.59) is the domestic Karachi-Lahore rate.
+    # Every lane crosses a border, so the through-train rate applies; TF082 (0.59) is the domestic
+    # Karachi-Lahore rate.
     "TF135": ("PK", "rail", "container"),
     "TF084": ("AF", "road", ""),
     "TF085": ("PK", "road", ""),
@@ -92,7 +93,8 @@ ESTIMATED_RATES = (
 BOLAN_LINKS = ("R194", "R195", "R196", "R197")
 #: Chaman to Sibi in running order, and the new Bolan alignment that would replace a part of it.
 SIBI_CHAMAN_LINKS = ("R190", "R191", "R192", "R193", "R194", "R195", "R196", "R197", "R231")
-#: TF093: 0.15 % elsewhere, 0.6 % in Afghanistan and Pakistan, so 0.45 points on top; band 0.2-3 % less the same base.
+#: TF093: 0.15 % elsewhere, 0.6 % in Afghanistan and Pakistan, so 0.45 points on top; band 0.2-3 % less the
+#: same base.
 BASE_INSURANCE_PCT = 0.15
 
 
@@ -124,9 +126,7 @@ def line_haul(facts: Facts) -> list[Row]:
         for key, (country, mode, form) in LINE_HAUL.items()
     ]
     lorry = published["TF023"]
-    ends = {
-        column: round(float(lorry[column]) / TFI3_T_KM, 4) for column in ("value", "value_low", "value_high")
-    }
+    ends = {column: round(float(lorry[column]) / TFI3_T_KM, 4) for column in ("value", "value_low", "value_high")}
     turkmen_lorry = {
         "tariff_id": "TF023",
         "kind": "line_haul",
@@ -210,7 +210,8 @@ CUSTOMS_UNION_SIDE_H = (2.0, 1.0, 4.0)
 
 #: USD of a border crossing for a container load, leaving and entering. TF037, TF042.
 RAIL_SIDE_USD = {"KZ": (185.0, 313.0), "TM": (0.0, 0.0)}
-#: 81 USD were measured in Turkmenistan (TF042). Containers pay it inside the entry fee TF090, so only bulk pays here.
+#: 81 USD were measured in Turkmenistan (TF042). Containers pay it inside the entry fee TF090, so only bulk
+#: pays here.
 TM_SIDE_USD_BULK = 81.0
 #: No sample: as Turkmenistan. Afghanistan and Pakistan charge through TF088 and TF089.
 UNMEASURED_SIDE_USD = 81.0
@@ -220,7 +221,8 @@ T_PER_WAGON = 67.0
 #: CPMM lorry sample.
 T_PER_LORRY = 20.0
 
-#: Lorries between Afghanistan and Pakistan: Chaman 54.0 h (24.2 Torkham - 70.7), Spin Boldak 20.2 h (TF046, TF047, TF050).
+#: Lorries between Afghanistan and Pakistan: Chaman 54.0 h (24.2 Torkham - 70.7), Spin Boldak 20.2 h (TF046,
+#: TF047, TF050).
 CHAMAN_H, SPIN_BOLDAK_H = (54.0, 24.2, 70.7), (20.2, 18.18, 24.2)
 #: CAREC mean of a road border (TF053), where no crossing was sampled.
 ROAD_SIDE_H = (9.9, 8.91, 13.6)
@@ -232,9 +234,7 @@ AF_ENTRY_FEE_USD_PER_T = 4.0
 Hours = tuple[float, float, float]
 
 
-def _border(
-    frm: str, to: str, mode: str, hours: Hours, usd_feu: float, usd_t: float, **origin_columns: str
-) -> Row:
+def _border(frm: str, to: str, mode: str, hours: Hours, usd_feu: float, usd_t: float, **origin_columns: str) -> Row:
     return {
         "border_id": f"{frm}-{to}-{mode}",
         "from_country": frm,
@@ -276,22 +276,14 @@ def _rail_border(frm: str, to: str) -> Row:
     if inside:
         notes += f"; side of {' and '.join(inside)} is in the dwell and charge of the gauge change there"
     measured = [
-        f"{c} {side}"
-        for c, side in ((frm, "outbound"), (to, "inbound"))
-        if c in RAIL_SIDE_H and c not in inside
+        f"{c} {side}" for c, side in ((frm, "outbound"), (to, "inbound")) if c in RAIL_SIDE_H and c not in inside
     ]
     guessed = [c for c in (frm, to) if c not in RAIL_SIDE_H and c not in inside]
-    basis = (
-        "CPMM " + ", ".join(measured) + " (TF035, TF037, TF041, TF042)"
-        if measured
-        else "borders without a sample"
-    )
+    basis = "CPMM " + ", ".join(measured) + " (TF035, TF037, TF041, TF042)" if measured else "borders without a sample"
     if guessed:
         basis += f"; estimate for {' and '.join(guessed)}"
     if "KZ" in pair and to == "KZ" and not inside:
-        notes += (
-            "; 78.0 h was sampled mostly at the gauge change with China, so it is high for a 1520 mm crossing"
-        )
+        notes += "; 78.0 h was sampled mostly at the gauge change with China, so it is high for a 1520 mm crossing"
     marks = derived(f"{basis}; cpmm22kz; cpmm23tm") if measured or inside else estimated(basis)
     return _border(frm, to, "rail", hours, usd_feu, usd_t, **{**marks, "notes": notes})
 
@@ -319,7 +311,9 @@ def _road_border(frm: str, to: str) -> Row:
 
 
 def borders(facts: Facts) -> list[Row]:
-    """A row for every pair of countries that a rail or road link joins, in both directions; ferries wait in their ports."""
+    """A row for every pair of countries that a rail or road link joins, in both directions; ferries wait in
+    their ports.
+    """
     country = {fact["node_id"]: fact["country"] for fact in facts.rows("nodes")}
     pairs = {
         (country[link[a]], country[link[b]], link["mode"])

@@ -51,17 +51,16 @@ def cheapest_routes(corridor: Corridor) -> list[Route]:
         fastest, _ = shortest_path_tree(network.indptr, network.head, hours, source)
         arcs = path_arcs(cheapest, network.tail, sink)
         handlings = tuple(
-            (str(network.asset[arc]), bool(network.backward[arc]))
-            for arc in arcs
-            if network.kind[arc] == HANDLING
+            (str(network.asset[arc]), bool(network.backward[arc])) for arc in arcs if network.kind[arc] == HANDLING
         )
         legs = tuple(_legs(network, arcs, costs.time_total, length))
         found.append(Route(lane, legs, handlings, math.ceil(fastest[sink] / 24)))
     return found
 
 
-def _legs(network: LayeredNetwork, arcs: np.ndarray, hours: np.ndarray, length: dict[str, float]) -> Iterator[Leg]:
-    clock, run = 0.0, []
+def _legs(network: LayeredNetwork, arcs: Any, hours: Any, length: dict[str, float]) -> Iterator[Leg]:
+    clock = 0.0
+    run: list[tuple[str, Any, float]] = []  # layer, arc, hour of departure
     for arc in [*arcs, None]:
         layer = str(network.vertex_layer[network.tail[arc]]) if arc is not None and network.kind[arc] == LINK else ""
         if run and layer != run[0][0]:

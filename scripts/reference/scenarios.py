@@ -49,9 +49,7 @@ def hormuz_legs(facts: Facts) -> list[str]:
 
 def legs_of(facts: Facts, *ports: str) -> list[str]:
     """Legs that touch one of ``ports``."""
-    return [
-        leg["leg_id"] for leg in facts.rows("sea_legs") if {leg["from_port"], leg["to_port"]} & set(ports)
-    ]
+    return [leg["leg_id"] for leg in facts.rows("sea_legs") if {leg["from_port"], leg["to_port"]} & set(ports)]
 
 
 def _quoted(ids: list[str]) -> str:
@@ -73,9 +71,7 @@ def scenarios(facts: Facts) -> dict[str, str]:
     gwadar = f"leg_id = {_quoted(legs_of(facts, 'PK_GWD'))}"
     # Direct carriage between India and Pakistan: legs with one end in each.
     barred = [
-        leg["leg_id"]
-        for leg in facts.rows("sea_legs")
-        if {leg["from_port"][:2], leg["to_port"][:2]} == {"IN", "PK"}
+        leg["leg_id"] for leg in facts.rows("sea_legs") if {leg["from_port"][:2], leg["to_port"][:2]} == {"IN", "PK"}
     ]
     quays = 'node_id = ["PK_KHI", "PK_PQA"], technology = "quay"'
     iranian_ports = 'node_id = ["IR_BND", "IR_CBH"]'
@@ -86,14 +82,17 @@ def scenarios(facts: Facts) -> dict[str, str]:
             "select = { network = '2026', demand_year = 2026 }\n",
         ),
         "2030": _text(
-            "Demand of 2030 on the network of 2035: an upper case, as if everything announced were open five years early.",
+            "Demand of 2030 on the network of 2035: an upper case, as if everything announced were open "
+            "five years early.",
             "2030 rows of the demand seeds; network flags exist for 2026 and 2035 only",
             "extends = ['2035']\nselect = { demand_year = 2030 }\n",
         ),
         "2035": _text(
-            "Everything announced is built, the Kabul line and the Gwadar line included: an upper case. Box capacity of "
+            "Everything announced is built, the Kabul line and the Gwadar line included: an upper case. "
+            "Box capacity of "
             "Chabahar and Aktau as announced.",
-            "flags in_network_2035; ports: 500,000 TEU planned at Chabahar by mid-2026, 240,000 TEU hub at Aktau (I28, titr_hub)",
+            "flags in_network_2035; ports: 500,000 TEU planned at Chabahar by mid-2026, 240,000 TEU hub "
+            "at Aktau (I28, titr_hub)",
             "select = { network = '2035', demand_year = 2035 }\n"
             + _change("ports", "capacity_teu_per_year", 'node_id = "IR_CBH"', "set = 500000")
             + _change("ports", "capacity_teu_per_year", 'node_id = "KZ_AKU"', "set = 240000"),
@@ -109,14 +108,16 @@ def scenarios(facts: Facts) -> dict[str, str]:
             "select = { gauge_variant = 'B' }\n",
         ),
         "gauge-c": _text(
-            "1520 mm to Kandahar, 1676 mm Kandahar - Chaman: one change, away from the border. The Afghan border time, part "
+            "1520 mm to Kandahar, 1676 mm Kandahar - Chaman: one change, away from the border. The "
+            "Afghan border time, part "
             "of the terminal dwell at Spin Boldak in A and B, comes back at the crossing.",
             "gauge variant C of the facts; 6 h for the Afghan side: estimate, as for borders without a sample",
             "select = { gauge_variant = 'C' }\n"
             + _change("borders", "dwell_h", 'border_id = ["AF-PK-rail", "PK-AF-rail"]', "add = 6.0"),
         ),
         "with-kabul": _text(
-            "The 2035 network with the rival line Mazar - Kabul - Kharlachi, as in 2035 itself. Changes nothing; says so.",
+            "The 2035 network with the rival line Mazar - Kabul - Kharlachi, as in 2035 itself. Changes "
+            "nothing; says so.",
             "R150-R154 are part of the 2035 network",
             "",
         ),
@@ -126,8 +127,10 @@ def scenarios(facts: Facts) -> dict[str, str]:
             '\n[close]\nlinks = ["R150", "R151", "R152", "R153", "R154"]\n',
         ),
         "hormuz-shut": _text(
-            "Hormuz as in spring 2026: 5 % of the sailings are left, and those that sail carry the war risk. Hull war risk "
-            "of 7.5 % a call: 37.5 USD/t on a 25 m USD bulk carrier of 50,000 t, 2,000 USD a 40 ft box on a 40 m USD feeder "
+            "Hormuz as in spring 2026: 5 % of the sailings are left, and those that sail carry the war "
+            "risk. Hull war risk "
+            "of 7.5 % a call: 37.5 USD/t on a 25 m USD bulk carrier of 50,000 t, 2,000 USD a 40 ft box "
+            "on a 40 m USD feeder "
             "with 1,500 boxes.",
             "K14, X25 (transits down 95 %); TF127 (7.5-10 % for exposed ships inside); hull values and loads: estimate",
             _change("sea_legs", "sailings_per_week", hormuz, "multiply = 0.05")
@@ -151,15 +154,13 @@ def scenarios(facts: Facts) -> dict[str, str]:
             "extends = ['chaman-torkham-shut']\n\n[close]\nlinks = [\"R153\"]\n",
         ),
         "bolan-washed-out": _text(
-            "The Hirok bridge is gone (230 days in 2022-23) and the plain below lost 45 days of its capacity to the flood.",
-            "X15: R195 shut; X20: R198 and the Rohri - Hyderabad section at 10 % for 45 of 365 days, so 0.89 of the year",
+            "The Hirok bridge is gone (230 days in 2022-23) and the plain below lost 45 days of its "
+            "capacity to the flood.",
+            "X15: R195 shut; X20: R198 and the Rohri - Hyderabad section at 10 % for 45 of 365 days, so "
+            "0.89 of the year",
             '\n[close]\nlinks = ["R195"]\n'
-            + _change(
-                "links", "capacity_mt_per_year", 'link_id = ["R198", "R200", "R230"]', "multiply = 0.89"
-            )
-            + _change(
-                "links", "capacity_trains_per_day", 'link_id = ["R198", "R200", "R230"]', "multiply = 0.89"
-            ),
+            + _change("links", "capacity_mt_per_year", 'link_id = ["R198", "R200", "R230"]', "multiply = 0.89")
+            + _change("links", "capacity_trains_per_day", 'link_id = ["R198", "R200", "R230"]', "multiply = 0.89"),
         ),
         "bolan-new-line": _text(
             "The new Bolan alignment Sibi - Spezand is built (an investment option, in no named network).",
@@ -167,8 +168,10 @@ def scenarios(facts: Facts) -> dict[str, str]:
             '\n[open]\nlinks = ["R231"]\n',
         ),
         "sanctions-lifted": _text(
-            "The sanctions add-on in the Iranian sea rates goes away. Rates are 140 + 0.17 USD/nm per TEU plus add-ons; what "
-            "is left over at Bandar Abbas is 40 USD per TEU (68 per 40 ft), at Chabahar 60, of which 20 are read as feeder.",
+            "The sanctions add-on in the Iranian sea rates goes away. Rates are 140 + 0.17 USD/nm per "
+            "TEU plus add-ons; what "
+            "is left over at Bandar Abbas is 40 USD per TEU (68 per 40 ft), at Chabahar 60, of which 20 "
+            "are read as feeder.",
             "published formula in the source column of sea_legs; split at Chabahar: estimate",
             _change("sea_legs", "cost_usd_per_feu", iran, "add = -68.0")
             + _change("sea_legs", "cost_usd_per_teu", iran, "add = -40.0"),

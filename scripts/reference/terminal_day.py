@@ -1,4 +1,6 @@
-"""A typical day at a gauge-change terminal: trains and loads sized from the annual tonnes that change there."""
+"""A typical day at a gauge-change terminal: trains and loads sized from the annual tonnes that change
+there.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ DAYS = (
 )
 #: Boxes of a train: 50 on 1520 mm (TL1), 40 on 1435 mm (G10), 36 wagons on the Khojak side (TL5).
 BOXES_PER_TRAIN = {1520: 50, 1435: 40, 1676: 36}
-#: Wagons of a bulk train: 30 at 67 t; 28 at 65 t within 2,600 t gross; 17 at 60 t within 1,500 t gross at the Khojak.
+#: Wagons of a bulk train: 30 at 67 t; 28 at 65 t within 2,600 t gross; 17 at 60 t within 1,500 t gross at
+#: the Khojak.
 BULK_WAGONS_PER_TRAIN = {1520: 30, 1435: 28, 1676: 17}
 BULK_T_PER_WAGON = {1520: 67.0, 1435: 65.0, 1676: 60.0}
 #: Metres of a train; all fit the shortest tracks (TL3 700 m, 1676 mm side of TL5 and TL6 700 m).
@@ -51,7 +54,8 @@ STAY_H = {"container": 5.0, "bulk": 7.0}
 GRACE_H, DUE_AFTER_H = 9.0, {"container": 9.0, "bulk": 12.0}
 #: A locomotive (1,900 USD a day) and 45 wagons at 20 USD a day.
 WAIT_USD_PER_H = 120.0
-#: An hour late per box or wagon; a box left behind costs a day's detention (TF140, 110 USD) and a lift, a bulk wagon half.
+#: An hour late per box or wagon; a box left behind costs a day's detention (TF140, 110 USD) and a lift, a
+#: bulk wagon half.
 LATE_USD_PER_UNIT_H = {"container": 2.0, "bulk": 1.0}
 MISSED_USD_PER_UNIT = {"container": 150.0, "bulk": 75.0}
 
@@ -66,7 +70,9 @@ def _flows(routes: Sequence[Route], handling: str, against: bool) -> Counter[str
 
 
 def terminal_day(day: Day, routes: Sequence[Route]) -> tuple[list[Row], list[Row]]:
-    """Train calls and loads; the loads of a direction come on its trains and go on with the trains of the other gauge."""
+    """Train calls and loads; the loads of a direction come on its trains and go on with the trains of the
+    other gauge.
+    """
     rng = np.random.default_rng([SEED, day.year, ord((day.variant or "-")[0]), int(day.terminal_id[2:])])
     stem = f"{day.terminal_id}{day.variant and '-' + day.variant}-{day.year}"
     calls: list[Row] = []
@@ -109,9 +115,7 @@ def _train_count(form: str, gauge: int, t_per_day: float) -> int:
 def _call(day: Day, call_id: str, form: str, gauge: int, onward: list[str], number: int, trains: int) -> Row:
     boxes, wagons = BOXES_PER_TRAIN[gauge], BULK_WAGONS_PER_TRAIN[gauge]
     # With two trains and several places, every third place is served by both, the others in turn.
-    served = [
-        place for at, place in enumerate(onward) if trains == 1 or at % 3 == 0 or (at + number) % 2 == 0
-    ]
+    served = [place for at, place in enumerate(onward) if trains == 1 or at % 3 == 0 or (at + number) % 2 == 0]
     return {
         "call_id": call_id,
         "terminal_id": day.terminal_id,
@@ -137,7 +141,12 @@ def _set_hours(call: Row, arrive: float) -> None:
 
 
 def _loads(
-    rng: np.random.Generator, call: Row, form: str, gauge: int, flows: list[tuple[str, Counter[str]]], trains: int
+    rng: np.random.Generator,
+    call: Row,
+    form: str,
+    gauge: int,
+    flows: list[tuple[str, Counter[str]]],
+    trains: int,
 ) -> Iterator[Row]:
     """Blocks of boxes or cuts of wagons, destination and way drawn in proportion to tonnes."""
     options = [(modes, place, t) for modes, flow in flows for place, t in sorted(flow.items())]

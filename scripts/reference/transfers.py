@@ -56,7 +56,8 @@ def _bulk(suffix: str = "") -> Use:
     return Use(suffix, "bulk_transfer", BULK_FORMS, 1.0, "tonnes as given", TONNES)
 
 
-#: Which technology, for which cargo, each terminal offers. Read off ``technology`` and ``notes`` of the facts.
+#: Which technology, for which cargo, each terminal offers. Read off ``technology`` and ``notes`` of the
+#: facts.
 USES: dict[str, tuple[Use, ...]] = {
     "G01": (_boxes("container_gantry"),),
     "G02": (_boxes("container_gantry"),),
@@ -113,11 +114,13 @@ USES: dict[str, tuple[Use, ...]] = {
     ),
 }
 
-#: Charges the facts do not give for a derived row: bulk at Zahedan as at Sarakhs (G05), at Kharlachi as at Spin Boldak (G16).
+#: Charges the facts do not give for a derived row: bulk at Zahedan as at Sarakhs (G05), at Kharlachi as at
+#: Spin Boldak (G16).
 CHARGE_FROM = {"G20-bulk": "G05", "G21-bulk": "G16"}
 #: The record day must not be planned with: "use the low value for planning".
 PLAN_WITH_LOW = {"G03"}
-#: 54 h at Chaman is the road border time, which the border AF-PK charges; the terminal keeps spotting and waiting for a train.
+#: 54 h at Chaman is the road border time, which the border AF-PK charges; the terminal keeps spotting and
+#: waiting for a train.
 BORDER_COUNTED_ELSEWHERE = {"G19": 24.0}
 
 
@@ -126,7 +129,9 @@ def _layer(gauge: str) -> str:
 
 
 def gauge_terminals(facts: Facts) -> list[Row]:
-    """Gauge changes and rail-road terminals of the facts, in tonnes a day; mixed technologies give several rows."""
+    """Gauge changes and rail-road terminals of the facts, in tonnes a day; mixed technologies give several
+    rows.
+    """
     terminals = facts.by_id("gauge_terminals")
     rows = []
     for terminal_id, uses in USES.items():
@@ -171,9 +176,7 @@ def gauge_terminals(facts: Facts) -> list[Row]:
                     **capacity,
                     "networks": "2035" if fact["status_2026"] == "planned" else "2026;2035",
                     "gauge_variants": fact["gauge_variant"],
-                    **origin(
-                        fact, *remarks, split, confidence="derived" if len(uses) > 1 else fact["confidence"]
-                    ),
+                    **origin(fact, *remarks, split, confidence="derived" if len(uses) > 1 else fact["confidence"]),
                 }
             )
     return rows
@@ -189,7 +192,9 @@ def _capacity(fact: Fact, use: Use) -> Row:
 
 
 def sarakhs_boxes(facts: Facts) -> list[Row]:
-    """Containers at Sarakhs go over the cranes of layout TL3; charge as at Zahedan, dwell as the bulk transfer there."""
+    """Containers at Sarakhs go over the cranes of layout TL3; charge as at Zahedan, dwell as the bulk
+    transfer there.
+    """
     layout, bulk, charge = facts.by_id("terminal_layouts")["TL3"], *_terminals(facts, "G05", "G20")
     capacity = float(layout["derived_capacity_feu_per_day"]) * T_PER_FEU
     return [
@@ -209,7 +214,8 @@ def sarakhs_boxes(facts: Facts) -> list[Row]:
             "capacity_t_per_day_low": capacity * CAPACITY_BAND[0],
             "capacity_t_per_day_high": capacity * CAPACITY_BAND[1],
             "networks": "2026;2035",
-            "source": f"derived: TL3 ({layout['derived_capacity_feu_per_day']} FEU a day), G05, G20; {layout['source']}",
+            "source": f"derived: TL3 ({layout['derived_capacity_feu_per_day']} FEU a day), G05, G20; "
+            f"{layout['source']}",
             "confidence": "derived",
             "notes": f"{T_PER_FEU:g} t a FEU; charge as G20, dwell as G05",
         }
@@ -233,8 +239,10 @@ class LorryYard:
     why: str
 
 
-#: Needed for lorry legs of today's lanes, or named as dry ports; figures of the pattern, marked as estimates. One gauge a
-#: yard: with two, a pair of lorry transfers would stand in for the gauge change beside it and dodge its capacity.
+#: Needed for lorry legs of today's lanes, or named as dry ports; figures of the pattern, marked as
+#: estimates. One gauge a
+#: yard: with two, a pair of lorry transfers would stand in for the gauge change beside it and dodge its
+#: capacity.
 LORRY_YARDS = (
     LorryYard("AF_MZR", "rail-1520", "G08", "2026;2035", "", "end of the Hairatan line, roads to Kabul and Termez"),
     LorryYard("UZ_TMZ", "rail-1520", "G19", "2026;2035", "", "Termez cargo centre, lorries over the bridge"),
@@ -253,7 +261,9 @@ LORRY_YARD_DWELL_H = 24.0
 
 
 def lorry_yards(facts: Facts) -> list[Row]:
-    """Rail-road transfer at dry ports and railheads: charge and capacity of the pattern terminal, dwell without a border."""
+    """Rail-road transfer at dry ports and railheads: charge and capacity of the pattern terminal, dwell
+    without a border.
+    """
     rows = []
     for yard in LORRY_YARDS:
         (pattern,) = _terminals(facts, yard.pattern)
@@ -294,17 +304,15 @@ def _layers_at_ports(facts: Facts) -> dict[tuple[str, str], set[str]]:
 
 
 def quays(facts: Facts) -> list[Row]:
-    """Every land layer of a port to its sea and ferry layers, and each of these to the door; boxes and bulk apart."""
+    """Every land layer of a port to its sea and ferry layers, and each of these to the door; boxes and bulk
+    apart.
+    """
     at_port = _layers_at_ports(facts)
     with_sea = {leg[end] for leg in facts.rows("sea_legs") for end in ("from_port", "to_port")}
     rows = []
     for fact in facts.rows("ports"):
         port = fact["node_id"]
-        water = [
-            layer
-            for layer, there in (("sea", port in with_sea), ("ferry", (port, "ferry") in at_port))
-            if there
-        ]
+        water = [layer for layer, there in (("sea", port in with_sea), ("ferry", (port, "ferry") in at_port)) if there]
         land = [layer for (node, layer) in at_port if node == port and layer != "ferry"]
         for afloat in water:
             for ashore in (*land, "door"):
@@ -369,12 +377,15 @@ ANNUITY = 0.08 / (1 - 1.08**-25)
 FIXED_UPKEEP = 0.04
 #: Guaranteed volume below which no operator stays, share of a year's capacity. Ours.
 MIN_SHARE = 0.05
-#: Variable gauge: a fleet of 600 flats at 25 USD a day above an ordinary flat (W_VG 45, W1520_F80 22, W1435_FLT 20 USD).
+#: Variable gauge: a fleet of 600 flats at 25 USD a day above an ordinary flat (W_VG 45, W1520_F80 22,
+#: W1435_FLT 20 USD).
 VG_WAGONS, VG_EXTRA_USD_PER_DAY = 600, 25.0
 
 
 def contracts(rows: list[Row]) -> list[Row]:
-    """Planned gauge-change terminals: usable only when their fixed cost is paid. ``rows`` are the handlings."""
+    """Planned gauge-change terminals: usable only when their fixed cost is paid. ``rows`` are the
+    handlings.
+    """
     capacity = {row["handling_id"]: row for row in rows}
     contracts_ = []
     for contract_id, (name, assets, variant) in PLANNED_TERMINALS.items():
@@ -396,9 +407,7 @@ def contracts(rows: list[Row]) -> list[Row]:
                 "name": name,
                 "assets": ";".join(assets),
                 "fixed_cost_usd_per_year": float(round(fixed, -3)),
-                "min_t_per_year": float(
-                    round(MIN_SHARE * 365 * sum(row["capacity_t_per_day"] for row in chosen), -3)
-                ),
+                "min_t_per_year": float(round(MIN_SHARE * 365 * sum(row["capacity_t_per_day"] for row in chosen), -3)),
                 "networks": "2035",
                 "gauge_variants": "A;B;C" if contract_id == "C-AF_RBP" else variant,
                 **estimated(rule, "minimum: 5 % of a year's capacity"),

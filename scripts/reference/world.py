@@ -1,4 +1,6 @@
-"""Places, links, sea legs, ports and emission factors: one function per table, all straight from the facts."""
+"""Places, links, sea legs, ports and emission factors: one function per table, all straight from the
+facts.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,7 @@ def nodes(facts: Facts) -> list[Row]:
     """Places; the confidence speaks of the coordinates, the only numbers of the table."""
     return [
         {
-            **{
-                column: fact[column]
-                for column in ("node_id", "name", "country", "lat", "lon", "kind", "unlocode")
-            },
+            **{column: fact[column] for column in ("node_id", "name", "country", "lat", "lon", "kind", "unlocode")},
             "source": fact["source"],
             "confidence": "published" if fact["coord_quality"] == "city_centroid" else "estimated",
             "notes": "; ".join(
@@ -48,10 +47,7 @@ def links(facts: Facts) -> list[Row]:
     """Rail, road and ferry links with the bands of speed and trains a day."""
     return [
         {
-            **{
-                column: fact[column]
-                for column in ("link_id", "from_node", "to_node", "mode", "gauge_mm", "tracks")
-            },
+            **{column: fact[column] for column in ("link_id", "from_node", "to_node", "mode", "gauge_mm", "tracks")},
             "length_km": number(fact, "length_km"),
             **band(fact, "commercial_speed_kmh", "speed_kmh"),
             "capacity_mt_per_year": number(fact, "capacity_mt_per_year"),
@@ -83,9 +79,7 @@ def sea_legs(facts: Facts) -> list[Row]:
         transit = number(fact, "service_transit_days")
         rows.append(
             {
-                **{
-                    column: fact[column] for column in ("leg_id", "from_port", "to_port", "sailings_per_week")
-                },
+                **{column: fact[column] for column in ("leg_id", "from_port", "to_port", "sailings_per_week")},
                 "distance_nm": number(fact, "distance_nm"),
                 "sailing_days_container": transit or number(fact, "sailing_days_container"),
                 "sailing_days_bulk": number(fact, "sailing_days_bulk"),
@@ -153,7 +147,9 @@ EMISSION_KEYS = {
 
 
 def emissions(facts: Facts) -> list[Row]:
-    """MODEL factors. Diesel rail and lorry factors serve every country; other electric railways take the mean of three."""
+    """MODEL factors. Diesel rail and lorry factors serve every country; other electric railways take the
+    mean of three.
+    """
     rows: list[Row] = []
     for fact in facts.rows("emissions"):
         if fact["emission_id"] not in EMISSION_KEYS:
@@ -177,8 +173,7 @@ def emissions(facts: Facts) -> list[Row]:
         )
     electric = [row for row in rows if row["traction"] == "electric"]
     mean = {
-        end: round(sum(row[end] for row in electric) / len(electric), 1)
-        for end in ("value", "value_low", "value_high")
+        end: round(sum(row[end] for row in electric) / len(electric), 1) for end in ("value", "value_low", "value_high")
     }
     other = {"emission_id": "E21-other", "mode": "rail", "traction": "electric", "countries": "", "form": ""}
     return [*rows, {**other, "unit": "g_co2e_per_tkm", **mean, **derived("mean of E21, E22 and E23")}]
