@@ -35,8 +35,8 @@ def choices(site: Site) -> tuple[Choice, ...]:
     """
     Every choice some plan may take, with its earliest ends when the load had the terminal for itself.
 
-    A train stands from its arrival at the earliest, each work starts after that inside a working window, and what does not
-    fit the onward train, the yard or the trains' latest departures even alone is left out.
+    A train stands from its arrival at the earliest, each work starts after that inside a working window, and what
+    does not fit the onward train, the yard or the trains' latest departures even alone is left out.
     """
     return tuple(
         choice for load in site.loads for onward in site.onward(load) for choice in _of_pair(site, load, onward)

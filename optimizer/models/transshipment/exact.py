@@ -1,24 +1,30 @@
 """One terminal as a constraint programme with optional intervals, solved by CP-SAT.
 
-Sets: trains t (calls), tracks k, cranes c, bays b, loads i; K(t) tracks of the train's gauge that are long enough; C_i cranes that
-handle the load's form; A_i choices (o, w) of onward train and way (``choices.py``). Times are whole minutes.
+Sets: trains t (calls), tracks k, cranes c, bays b, loads i; K(t) tracks of the train's gauge that are long enough;
+C_i cranes that handle the load's form; A_i choices (o, w) of onward train and way (``choices.py``). Times are whole
+minutes.
 
-Variables: s_t, d_t minutes train t comes onto its track and leaves it; on_tk track; take_iow and missed_i what a load does;
-for a load's first work (direct move, move into the yard, or bogie exchange) and second work (move out of the yard): minute b it
-begins, e it ends, and use_ic the crane or bay that does it, lasting p_ic minutes.
+Variables: s_t, d_t minutes train t comes onto its track and leaves it; on_tk track; take_iow and missed_i what a load
+does; for a load's first work (direct move, move into the yard, or bogie exchange) and second work (move out of the
+yard): minute b it begins, e it ends, and use_ic the crane or bay that does it, lasting p_ic minutes.
 
-Minimise, in sixtieths of a cent, ``sum_t wait_t (d_t - depart_t) + sum_i late_i l_i + sum price_iw take_iow + sum missed_cost_i missed_i``.
+Minimise, in sixtieths of a cent, ``sum_t wait_t (d_t - depart_t) + sum_i late_i l_i + sum price_iw take_iow + sum
+missed_cost_i missed_i``.
 
 Rules
- (1) One track: ``sum_{k in K(t)} on_tk = 1``; ``arrive_t <= s_t < d_t``, ``depart_t <= d_t <= latest_t``; trains on one track do not overlap.
+ (1) One track: ``sum_{k in K(t)} on_tk = 1``; ``arrive_t <= s_t < d_t``, ``depart_t <= d_t <= latest_t``; trains on
+     one track do not overlap.
  (2) One fate: ``sum take_iow + missed_i = 1``; ``missed_i = 0`` where every load must go.
  (3) Room: boxes, bulk and wagons with changed bogies that a train takes on stay within its three capacities.
- (4) First work by crane, when w is direct or yard: ``s_in <= b``, ``e <= d_in``; the crane reaches the inbound train's track.
- (5) Onward, take_iow: direct: ``s_o <= b``, ``e <= d_o`` and the crane reaches the track of o as well. Yard: the second work begins
-     after the first has ended, with ``s_o <= b2``, ``e2 <= d_o``, by a crane that reaches the track of o. Bogie: ``s_in <= b``, ``e <= d_o``.
+ (4) First work by crane, when w is direct or yard: ``s_in <= b``, ``e <= d_in``; the crane reaches the inbound
+     train's track.
+ (5) Onward, take_iow: direct: ``s_o <= b``, ``e <= d_o`` and the crane reaches the track of o as well. Yard: the
+     second work begins after the first has ended, with ``s_o <= b2``, ``e2 <= d_o``, by a crane that reaches the
+     track of o. Bogie: ``s_in <= b``, ``e <= d_o``.
  (6) One work at a time per crane and per bay, each inside one working window.
  (7) Yard: a load holds its TEU or tonnes from b of its first work to e2; the sums stay within the yard.
- (8) Bogies: an exchange takes sets of the onward gauge at b from the bay's stock and gives back sets of the inbound gauge at e.
+ (8) Bogies: an exchange takes sets of the onward gauge at b from the bay's stock and gives back sets of the inbound
+     gauge at e.
  (9) Lateness: ``l_i >= d_o - due_i`` for the onward train.
 
 Redundant constraints (10) that raise the bound stand in ``strengthen.py``, the search in ``search.py``.
@@ -207,7 +213,7 @@ def room_on_trains(t: Terminal) -> None:
 
 
 def first_work_at_inbound_train(t: Terminal) -> None:
-    """(4) A crane works while the inbound train stands, on a track it reaches; a bogie exchange begins once it stands."""
+    """(4) A crane works while the inbound train stands within its reach; a bogie exchange begins once it stands."""
     for load in t.site.loads:
         i, inbound = load.load_id, t.site.call[load.call_id]
         for resource in t.resources(load, FIRST):
@@ -283,8 +289,8 @@ def yard_limits(t: Terminal, extra: Mapping[str, cp_model.IntVar] | None = None)
 def bogie_stock(t: Terminal) -> None:
     """(8) Stock never falls below zero.
 
-    Written as a cumulative: sets taken at b are gone from b to the end; sets another exchange brings at e count as part of
-    the stock that is still missing from 0 to e, or to the end when that exchange is not made in this bay.
+    Written as a cumulative: sets taken at b are gone from b to the end; sets another exchange brings at e count as
+    part of the stock that is still missing from 0 to e, or to the end when that exchange is not made in this bay.
     """
     end = t.site.end + 1
     for bay in t.site.bays:

@@ -1,11 +1,11 @@
 """The same terminal as a mixed-integer programme, for LP and MPS files and as a cross-check on small terminals.
 
-Rules, numbering and names as in ``exact.py``; what CP-SAT states with intervals is a choice of order here. For two things
-that may exclude each other, a binary "x before y" that implies, with a constant M no smaller than the horizon, that y
-begins when x has ended or later; whoever shares a track, crane or bay needs one of the two orders (1, 6). A work lies in
-one working window of whoever does it (6). The yard (7) and the bogies (8) are counted at each moment something is added to
-the yard or taken from the bogies, which is when a sum can first be too large; another load counts there unless an order
-variable shows that it comes later or has gone. Costs are in USD.
+Rules, numbering and names as in ``exact.py``; what CP-SAT states with intervals is a choice of order here. For two
+things that may exclude each other, a binary "x before y" that implies, with a constant M no smaller than the horizon,
+that y begins when x has ended or later; whoever shares a track, crane or bay needs one of the two orders (1, 6). A
+work lies in one working window of whoever does it (6). The yard (7) and the bogies (8) are counted at each moment
+something is added to the yard or taken from the bogies, which is when a sum can first be too large; another load
+counts there unless an order variable shows that it comes later or has gone. Costs are in USD.
 
 The order variables make it weak: its purpose is a file that any solver reads, not speed.
 """
@@ -268,7 +268,7 @@ def works_in_order(p: Programme) -> None:
 
 
 def _later(p: Programme, name: str, one: Step, two: Step) -> pulp.LpVariable:
-    """When 1, ``one`` begins at least a minute after ``two``; of works that begin together each counts for the other."""
+    """When 1, ``one`` begins a minute or more after ``two``; of works that begin together each counts."""
     later = p.binary(f"later_{name}")
     p.add(f"begins_later_{name}", p.begin[one] >= p.begin[two] + 1 - (p.big + 1) * (1 - later))
     return later

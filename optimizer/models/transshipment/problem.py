@@ -1,9 +1,9 @@
 """Gauge-change transshipment: when each train stands where, and how each load gets over to a train of another gauge.
 
-One terminal, minutes from the start of the horizon. The rules in words stand in ``docs/transshipment.md``. Numbers of the
-tables become integers once, here: instants to the nearest minute, money to the nearest cent, TEU and tonnes to the nearest
-thousandth; working times are rounded up to a full minute. Money inside the models is counted in ``1 / COST_UNITS`` USD, in
-which an hourly rate in cents is a whole number per minute; so every cost is exact.
+One terminal, minutes from the start of the horizon. The rules in words stand in ``docs/transshipment.md``. Numbers of
+the tables become integers once, here: instants to the nearest minute, money to the nearest cent, TEU and tonnes to
+the nearest thousandth; working times are rounded up to a full minute. Money inside the models is counted in ``1 /
+COST_UNITS`` USD, in which an hourly rate in cents is a whole number per minute; so every cost is exact.
 """
 
 from __future__ import annotations

@@ -28,8 +28,11 @@ from optimizer.models.transshipment.strengthen import assignment_bound, strength
 from optimizer.result import Outcome, Progress, Status
 from optimizer.solvers.cpsat import CpSatResult, solve_cpsat
 
-WORK_LIMIT = 60.0
-"""Deterministic work CP-SAT may spend where no time limit is given, roughly seconds: without one a busy terminal runs for hours."""
+WORK_LIMIT = 8.0
+"""Deterministic work CP-SAT may spend where no time limit is given; three to ten seconds each on two cores.
+
+Without a limit a busy terminal would run for hours.
+"""
 BOUND_WORK = 5.0
 BOUND_SHARE = 0.15
 """Share of a time limit that the bound may take."""
@@ -39,8 +42,8 @@ def solve_exact(problem: Transshipment, options: SolveOptions, redundant: bool =
     """
     The exact model by CP-SAT.
 
-    Without a time limit the search ends after ``WORK_LIMIT`` of deterministic work, so that a seed gives the same plan on
-    every run. ``redundant`` leaves rule (10) and the bound of the smaller model out, for comparison.
+    Without a time limit the search ends after ``WORK_LIMIT`` of deterministic work, so that a seed gives the same
+    plan on every run. ``redundant`` leaves rule (10) and the bound of the smaller model out, for comparison.
     """
     site, clock = problem.site, _Clock(options)
     first = None if problem.serve_all else first_plan(site, clock.options())
@@ -97,7 +100,7 @@ class _Clock:
         self._options, self._start = options, time.monotonic()
 
     def options(self, share: float = 1.0, divisor: int = 0, first: int | None = None, bound: int = 0) -> SolveOptions:
-        """Options of a stage; only a stage with a ``divisor``, cost units per unit of its objective, reports progress."""
+        """Options of a stage; only one with a ``divisor``, cost units per unit of its objective, reports progress."""
         gone = time.monotonic() - self._start
         limit, tell = self._options.time_limit_s, self._options.on_progress
         # A limit that has passed still leaves a moment, so that the stage itself says what it knows.

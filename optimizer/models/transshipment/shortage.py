@@ -1,7 +1,8 @@
 """Why no plan exists, in a planner's words: the same model with every limit soft, at the least total excess.
 
-Loosened are the trains' latest departures, their room, and the yard; loads may be missed, at a price above everything else.
-What still misses names itself: no train serves its place, no crane handles it, or the bays have too few bogies or hours.
+Loosened are the trains' latest departures, their room, and the yard; loads may be missed, at a price above everything
+else. What still misses names itself: no train serves its place, no crane handles it, or the bays have too few bogies
+or hours.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
 
 DAY = 1440
 SPARE = 3 * DAY
-"""Working windows are known this long after the last train's latest departure, to say by how much a day is too short."""
+"""Working windows are known this long after the last train has left, to say by how much a day is too short."""
 WAYS = ("direct", "yard", "bogie")
 GAUGES = (1520, 1435, 1676)
 
@@ -139,7 +139,7 @@ def bay_minutes(load: Load, bay: Bay) -> int:
 
 
 def first_end(open_: Windows, ready: int, minutes: int) -> int | None:
-    """Earliest end of a work of ``minutes`` that starts at ``ready`` or later inside one window; None when there is none."""
+    """Earliest end of a work of ``minutes`` from ``ready`` on inside one window; None when there is none."""
     for start, end in open_:
         if max(start, ready) + minutes <= end:
             return max(start, ready) + minutes
@@ -304,7 +304,7 @@ def _bays(corridor: Corridor, terminal_id: str, end: int, faults: list[Fault]) -
 
 
 def _loads(corridor: Corridor, calls_here: set[str], faults: list[Fault]) -> tuple[Load, ...]:
-    """Loads on the trains that call; a load whose train does not run in this scenario or calls elsewhere does not come."""
+    """Loads on the trains that call; a load whose train does not run in this scenario does not come."""
     known = set(corridor.instance.tables["train_calls"]["call_id"])
     loads = []
     for line, row in _records(corridor.table("terminal_loads")):

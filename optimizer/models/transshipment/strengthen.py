@@ -1,10 +1,10 @@
 """What CP-SAT does not see by itself: redundant constraints (10) of the exact model, and a bound from a smaller model.
 
-The bound: forget tracks, single works, yard, bogies and shifts that two loads share; keep which choice each load takes, the
-room on trains, and when trains leave. Every plan maps onto a solution of that model with the same cost: its choices are
-among ``choices.py``'s, both trains of a choice leave no earlier than its earliest end, and a train that stands from its
-arrival at the earliest stands long enough for its crane minutes. So the proven bound of the smaller model is one of the
-exact model.
+The bound: forget tracks, single works, yard, bogies and shifts that two loads share; keep which choice each load
+takes, the room on trains, and when trains leave. Every plan maps onto a solution of that model with the same cost:
+its choices are among ``choices.py``'s, both trains of a choice leave no earlier than its earliest end, and a train
+that stands from its arrival at the earliest stands long enough for its crane minutes. So the proven bound of the
+smaller model is one of the exact model.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def crane_minutes_of_trains(t: Terminal) -> None:
 
 
 def choices_delay_trains(t: Terminal) -> None:
-    """(10) Both trains of a choice wait for its earliest end; the load is late accordingly. Choices of a load exclude each other."""
+    """(10) Both trains of a choice wait for its earliest end; the load is late accordingly."""
     for load in t.site.loads:
         delay_trains(t.model, t.site, t.choices_of[load.load_id], t.take, t.leave, t.late[load.load_id])
 
@@ -96,7 +96,7 @@ def delay_trains(
     leave: Mapping[str, cp_model.IntVar],
     late: cp_model.IntVar,
 ) -> None:
-    """The linear form of a load's earliest ends, for the model and for its bound."""
+    """The linear form of a load's earliest ends; sums are valid because a load takes one choice at most."""
     if not options:
         return
     load = options[0].load

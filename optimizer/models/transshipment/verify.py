@@ -163,7 +163,7 @@ class _Check:
             yield from _overlaps("two trains on one track", f"track {track}", stands)
 
     def loads(self) -> Iterator[Violation]:
-        """A load goes an allowed way with a train of another gauge to its destination, or is missed where that is allowed."""
+        """A load goes an allowed way with a train of another gauge that serves its destination, or may be missed."""
         for load_id, row in self.plan.items():
             load, place = self.load[load_id], f"load {load_id}"
             filled = [bool(row[f"{step}_resource"]) for step in ("unload", "load")]
