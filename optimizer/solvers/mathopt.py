@@ -5,18 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+import highspy
+import numpy as np
 from ortools.math_opt.python import mathopt
 from ortools.util.python.solve_interrupter import SolveInterrupter
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
+from optimizer.solvers.highs import make_highs, run_highs
 from optimizer.solvers.watch import Watch, finite
+
+HIGHS = "highs"
+"""Not MathOpt's own one, see :mod:`optimizer.solvers.highs`."""
 
 SOLVERS = {
     "glop": mathopt.SolverType.GLOP,
     "pdlp": mathopt.SolverType.PDLP,
-    "highs": mathopt.SolverType.HIGHS,
     "scip": mathopt.SolverType.GSCIP,
     "cp-sat": mathopt.SolverType.CP_SAT,
 }
@@ -64,13 +69,16 @@ def solve_mathopt(model: mathopt.Model, options: SolveOptions, solver: str | Non
     if model.objective.is_maximize:
         raise ValueError("models are minimised; negate the objective")
     name = (solver or options.solver or "highs").lower()
-    if name not in SOLVERS:
-        raise UsageError(f"solver '{name}' is unknown; known are {', '.join(SOLVERS)}{did_you_mean(name, SOLVERS)}")
+    known = [HIGHS, *SOLVERS]
+    if name not in known:
+        raise UsageError(f"solver '{name}' is unknown; known are {', '.join(known)}{did_you_mean(name, known)}")
     integer = [variable.integer for variable in model.variables()]
     if name in LINEAR_ONLY and any(integer):
         raise UsageError(f"solver '{name}' solves linear models only; this one has whole numbers: take highs or scip")
     if name == "cp-sat" and not all(integer):
         raise UsageError("solver 'cp-sat' takes whole numbers only; this model has fractions: take highs or scip")
+    if name == HIGHS:
+        return _solve_highs(model, options, any(integer))
 
     watch = Watch(options)
     interrupter = SolveInterrupter()
@@ -101,6 +109,39 @@ def solve_mathopt(model: mathopt.Model, options: SolveOptions, solver: str | Non
         interrupter.interrupt,
     )
     return _read(found, linear=not any(integer), approximate=name == "pdlp", runtime_s=watch.elapsed_s)
+
+
+def _solve_highs(model: mathopt.Model, options: SolveOptions, is_mip: bool) -> MathOptResult:
+    stated = model.export_model()
+    columns, rows, matrix = stated.variables, stated.linear_constraints, stated.linear_constraint_matrix
+    column_at = {identifier: at for at, identifier in enumerate(columns.ids)}
+    row_at = {identifier: at for at, identifier in enumerate(rows.ids)}
+    costs = np.zeros(len(column_at))
+    linear = stated.objective.linear_coefficients
+    costs[[column_at[identifier] for identifier in linear.ids]] = linear.values
+    # MathOpt sorts the entries by row.
+    counts = np.bincount([row_at[identifier] for identifier in matrix.row_ids], minlength=len(row_at))
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(column_at), len(row_at)
+    lp.col_cost_ = costs
+    lp.col_lower_, lp.col_upper_ = np.array(columns.lower_bounds), np.array(columns.upper_bounds)
+    lp.row_lower_, lp.row_upper_ = np.array(rows.lower_bounds), np.array(rows.upper_bounds)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    lp.a_matrix_.index_ = np.array([column_at[identifier] for identifier in matrix.column_ids], dtype=np.int32)
+    lp.a_matrix_.value_ = np.array(matrix.coefficients)
+    kinds = highspy.HighsVarType
+    lp.integrality_ = [kinds.kInteger if whole else kinds.kContinuous for whole in columns.integers] if is_mip else []
+    highs = make_highs(options)
+    if highs.passModel(lp) == highspy.HighsStatus.kError:
+        raise RuntimeError("HiGHS refuses the model")
+    found = run_highs(highs, options, is_mip, stated.objective.offset)
+    if not found.status.has_plan:
+        return MathOptResult(found.status, None, found.bound, found.runtime_s)
+    solution = highs.getSolution()
+    values = dict(zip(model.variables(), map(float, solution.col_value), strict=True))
+    duals = {} if is_mip else dict(zip(model.linear_constraints(), map(float, solution.row_dual), strict=True))
+    return MathOptResult(found.status, found.objective, found.bound, found.runtime_s, values, duals)
 
 
 def _read(found: mathopt.SolveResult, *, linear: bool, approximate: bool, runtime_s: float) -> MathOptResult:

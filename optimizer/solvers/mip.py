@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import highspy
 import pulp
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
-from optimizer.solvers.watch import Watch, finite
+from optimizer.solvers.highs import make_highs, run_highs
+from optimizer.solvers.watch import Watch
 
-THREADS = 2
 SMALLEST_GAP = 1e-9
 """Asked of other solvers in place of zero, which PuLP drops for some of them in favour of their own default of 1e-4."""
 
@@ -91,97 +90,28 @@ def _short(pulp_name: str) -> str:
     return pulp_name.lower().removeprefix("pulp_").split("_")[0]
 
 
-def _constant(model: pulp.LpProblem) -> float:
-    return float(model.objective.constant) if model.objective is not None else 0.0
-
-
 def _is_mip(model: pulp.LpProblem) -> bool:
     return any(variable.cat != pulp.LpContinuous for variable in model.variables())
 
 
-# --- HiGHS -----------------------------------------------------------------------------------------------------------
-
-
-class _QuietHighs(highspy.Highs):
-    """HiGHS prints its banner when the first callback is set, before its output can be switched off from outside."""
-
-    def enableCallbacks(self) -> None:  # noqa: N802
-        self.setOptionValue("output_flag", False)
-        super().enableCallbacks()  # type: ignore[no-untyped-call]
-
-
 def _solve_highs(model: pulp.LpProblem, options: SolveOptions, highs_options: Mapping[str, Any]) -> SolverResult:
-    watch = Watch(options)
-    is_mip = _is_mip(model)
     if model.objective is None:
         model.setObjective(pulp.LpAffineExpression())
-    # The gap is relative: HiGHS must neither stop at its own 1e-4 nor at an absolute difference of 1e-6.
-    settings: dict[str, Any] = {"mip_rel_gap": options.gap, "mip_abs_gap": 0.0, "threads": THREADS}
-    settings["random_seed"] = options.seed % 2**31
-    if options.time_limit_s is not None:
-        settings["time_limit"] = float(options.time_limit_s)
-    highs = _QuietHighs()  # type: ignore[no-untyped-call]
-    for name, value in (settings | dict(highs_options)).items():
-        if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
-            raise ValueError(f"HiGHS refuses {name} = {value!r}")
+    highs = make_highs(options, highs_options)
     solver = pulp.HiGHS(msg=False)
     model.solverModel = highs
     solver.buildSolverModel(model)
-    highs.changeObjectiveOffset(_constant(model))
-
-    def look(event: highspy.HighsCallbackEvent) -> None:
-        if watch.should_stop:
-            event.interrupt()
-
-    def note(event: highspy.HighsCallbackEvent) -> None:
-        watch.post(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
-
-    for callback in (highs.cbSimplexInterrupt, highs.cbIpmInterrupt, highs.cbMipInterrupt):
-        callback.subscribe(look)
-    if options.on_progress is not None:
-        highs.cbMipImprovingSolution.subscribe(note)
-        highs.cbMipLogging.subscribe(note)
-
-    def run() -> None:
-        highs.run()
-        # HiGHS keeps its helper threads per calling thread; ours ends here.
-        highspy.Highs.resetThreadScheduler(False)
-
-    watch.run(run)
-    result = _read_highs(model, solver, highs, is_mip, watch.elapsed_s)
-    model.solverModel = None  # frees the solver's copy of the model
-    return result
-
-
-def _read_highs(
-    model: pulp.LpProblem, solver: pulp.HiGHS, highs: highspy.Highs, is_mip: bool, runtime_s: float
-) -> SolverResult:
-    outcomes = highspy.HighsModelStatus
-    outcome, info = highs.getModelStatus(), highs.getInfo()
-    if outcome in (outcomes.kInfeasible, outcomes.kUnboundedOrInfeasible):
+    found = run_highs(highs, options, _is_mip(model), float(model.objective.constant))
+    if found.status.has_plan:
+        solver.findSolutionValues(model)
+        proved = pulp.LpSolutionOptimal if found.status == Status.OPTIMAL else pulp.LpSolutionIntegerFeasible
+        model.assignStatus(pulp.LpStatusOptimal, proved)
+    elif found.status == Status.INFEASIBLE:
         model.assignStatus(pulp.LpStatusInfeasible, pulp.LpSolutionInfeasible)
-        return SolverResult(Status.INFEASIBLE, None, None, runtime_s)
-    proved = outcome in (outcomes.kOptimal, outcomes.kModelEmpty)
-    limits = (outcomes.kTimeLimit, outcomes.kInterrupt, outcomes.kIterationLimit, outcomes.kSolutionLimit)
-    if not proved and outcome not in limits:
-        raise RuntimeError(f"HiGHS ended with '{highs.modelStatusToString(outcome)}'")
-
-    objective = finite(info.objective_function_value)
-    has_plan = proved or (info.primal_solution_status == highspy.kSolutionStatusFeasible and objective is not None)
-    bound = finite(info.mip_dual_bound) if is_mip else None
-    if outcome == outcomes.kModelEmpty or (proved and not is_mip):
-        bound = objective
-    if not has_plan or objective is None:
+    else:
         model.assignStatus(pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound)
-        return SolverResult(Status.NO_SOLUTION, None, bound, runtime_s)
-    solver.findSolutionValues(model)
-    model.assignStatus(pulp.LpStatusOptimal, pulp.LpSolutionOptimal if proved else pulp.LpSolutionIntegerFeasible)
-    if bound is not None:
-        bound = min(bound, objective)
-    return SolverResult(Status.OPTIMAL if proved else Status.FEASIBLE, objective, bound, runtime_s)
-
-
-# --- other solvers ---------------------------------------------------------------------------------------------------
+    model.solverModel = None  # frees the solver's copy of the model
+    return SolverResult(found.status, found.objective, found.bound, found.runtime_s)
 
 
 def _solve_other(model: pulp.LpProblem, options: SolveOptions, name: str) -> SolverResult:
@@ -198,7 +128,9 @@ def _solve_other(model: pulp.LpProblem, options: SolveOptions, name: str) -> Sol
         model.setObjective(pulp.LpAffineExpression())
     watch.run(lambda: model.solve(solver))
 
-    if model.sol_status == pulp.LpSolutionInfeasible:
+    if pulp.LpStatusInfeasible in (model.status, model.sol_status):
+        for variable in model.variables():
+            variable.varValue = None
         return SolverResult(Status.INFEASIBLE, None, None, watch.elapsed_s)
     if model.sol_status == pulp.LpSolutionUnbounded:
         raise RuntimeError(f"{pulp_name} found the model unbounded")
@@ -213,4 +145,5 @@ def _solve_other(model: pulp.LpProblem, options: SolveOptions, name: str) -> Sol
     if _is_mip(model):
         # Proved within the gap. Solvers divide by the cost or by the bound; for positive ones this holds for both.
         bound = objective * (1 - gap) if objective >= 0 and gap < 1 else None
-    return SolverResult(Status.OPTIMAL, objective, bound, watch.elapsed_s)
+    # Without a bound to show for it, optimality is only the solver's word.
+    return SolverResult(Status.OPTIMAL if bound is not None else Status.FEASIBLE, objective, bound, watch.elapsed_s)

@@ -1,0 +1,113 @@
+"""HiGHS in this process: set up, run under watch, read status and bound. PuLP and MathOpt models both end here.
+
+OR-Tools brings a HiGHS of its own. It can neither be interrupted through MathOpt nor live in one process with this one
+(both define the same symbols, and the second to run crashes), so it is never used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+
+from optimizer.models.family import SolveOptions
+from optimizer.result import Status
+from optimizer.solvers.watch import Watch, finite
+
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class HighsOutcome:
+    """Status, objective of the plan and lower bound on every plan, constant included; wall seconds."""
+
+    status: Status
+    objective: float | None
+    bound: float | None
+    runtime_s: float
+
+
+class _QuietHighs(highspy.Highs):
+    """HiGHS prints its banner when the first callback is set, before its output can be switched off from outside."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
+def make_highs(options: SolveOptions, further: Mapping[str, Any] | None = None) -> highspy.Highs:
+    """A silent HiGHS without a model, with limits, gap and seed set."""
+    # The gap is relative: HiGHS must neither stop at its own 1e-4 nor at an absolute difference of 1e-6.
+    settings: dict[str, Any] = {"mip_rel_gap": options.gap, "mip_abs_gap": 0.0, "threads": THREADS}
+    settings["random_seed"] = options.seed % 2**31
+    if options.time_limit_s is not None:
+        settings["time_limit"] = float(options.time_limit_s)
+    highs = _QuietHighs()  # type: ignore[no-untyped-call]
+    for name, value in (settings | dict(further or {})).items():
+        if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise ValueError(f"HiGHS refuses {name} = {value!r}")
+    return highs
+
+
+def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constant: float) -> HighsOutcome:
+    """
+    Minimise the model that ``highs`` holds.
+
+    Parameters
+    ----------
+    constant
+        Constant of the objective, which bound, gap and progress then include.
+
+    Raises
+    ------
+    RuntimeError
+        Unbounded, or HiGHS failed: a defect of the model.
+    """
+    watch = Watch(options)
+    highs.changeObjectiveOffset(constant)
+
+    def look(event: highspy.HighsCallbackEvent) -> None:
+        if watch.should_stop:
+            event.interrupt()
+
+    def note(event: highspy.HighsCallbackEvent) -> None:
+        watch.post(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
+
+    for callback in (highs.cbSimplexInterrupt, highs.cbIpmInterrupt, highs.cbMipInterrupt):
+        callback.subscribe(look)
+    if options.on_progress is not None:
+        highs.cbMipImprovingSolution.subscribe(note)
+        highs.cbMipLogging.subscribe(note)
+
+    def run() -> None:
+        highs.run()
+        # HiGHS keeps its helper threads per calling thread; ours ends here.
+        highspy.Highs.resetThreadScheduler(False)
+
+    watch.run(run)
+    return _read(highs, is_mip, constant, watch.elapsed_s)
+
+
+def _read(highs: highspy.Highs, is_mip: bool, constant: float, runtime_s: float) -> HighsOutcome:
+    outcomes = highspy.HighsModelStatus
+    outcome, info = highs.getModelStatus(), highs.getInfo()
+    if outcome in (outcomes.kInfeasible, outcomes.kUnboundedOrInfeasible):
+        return HighsOutcome(Status.INFEASIBLE, None, None, runtime_s)
+    if outcome == outcomes.kModelEmpty:
+        return HighsOutcome(Status.OPTIMAL, constant, constant, runtime_s)
+    proved = outcome == outcomes.kOptimal
+    limits = (outcomes.kTimeLimit, outcomes.kInterrupt, outcomes.kIterationLimit, outcomes.kSolutionLimit)
+    if not proved and outcome not in limits:
+        raise RuntimeError(f"HiGHS ended with '{highs.modelStatusToString(outcome)}'")
+
+    objective = finite(info.objective_function_value)
+    # An interrupted linear model has a dual objective too, but not one that HiGHS vouches for.
+    bound = finite(info.mip_dual_bound) if is_mip else objective if proved else None
+    has_plan = proved or info.primal_solution_status == highspy.kSolutionStatusFeasible
+    if not has_plan or objective is None:
+        return HighsOutcome(Status.NO_SOLUTION, None, bound, runtime_s)
+    if bound is not None:
+        bound = min(bound, objective)
+    return HighsOutcome(Status.OPTIMAL if proved else Status.FEASIBLE, objective, bound, runtime_s)
