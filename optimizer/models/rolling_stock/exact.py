@@ -23,12 +23,12 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, floor, lcm
+from math import ceil, floor
 from typing import Any
 
 import pulp
 
-from optimizer.models.rolling_stock.moves import Move, Moves, Orders, wagon_moves
+from optimizer.models.rolling_stock.moves import Move, Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
 from optimizer.models.rolling_stock.routes import Place
 from optimizer.result import Solution
@@ -127,7 +127,7 @@ def _carry_orders(model: WagonModel) -> None:
         model.programme.addConstraint(covered, f"carry_{name}")
         if not loads:
             continue
-        enough = float(most_tonnes(order, loads))
+        enough = float(order.most_t)
         model.programme.addConstraint(pulp.LpAffineExpression(total) <= enough, f"enough_{name}")
         for load in sorted(set(loads.values())):
             wagons = order.quantity_t / load
@@ -137,12 +137,6 @@ def _carry_orders(model: WagonModel) -> None:
                 terms = [(v, float(weight[k])) for k, variables in by_type.items() for v in variables]
                 rounded = pulp.LpAffineExpression([*terms, (unserved, float(1 / (load * part)))]) >= ceil(wagons)
                 model.programme.addConstraint(rounded, _name("round", name, load))
-
-
-def most_tonnes(order: Orders, loads: dict[str, Fraction]) -> Fraction:
-    """Largest sum of loads below the order's tonnes plus the largest load: every sum is a multiple of one grain."""
-    grain = Fraction(1, lcm(order.quantity_t.denominator, *(load.denominator for load in loads.values())))
-    return order.quantity_t + max(loads.values()) - grain
 
 
 def _fit_yards(model: WagonModel) -> None:
@@ -194,8 +188,9 @@ def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[S
             }
         )
     hires = []
-    for wagon_id, place, day in sorted(on_hire):
-        change = on_hire[wagon_id, place, day] - on_hire.get((wagon_id, place, day - 1), 0)
+    after = {(wagon_id, place, day + 1) for wagon_id, place, day in on_hire if day + 1 < moves.days}
+    for wagon_id, place, day in sorted(after | set(on_hire)):
+        change = on_hire.get((wagon_id, place, day), 0) - on_hire.get((wagon_id, place, day - 1), 0)
         if change:
             kind = "on" if change > 0 else "off"
             row = {"wagon_id": wagon_id, "node_id": place[0], "gauge_mm": place[1], "day": day}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, lcm
 from typing import Any
 
 from optimizer.models.rolling_stock.problem import RollingStock, is_blank
@@ -61,10 +61,15 @@ class Move:
 
 @dataclass(frozen=True)
 class Orders:
-    """One order as the models see it; ``window`` are the days of departure inside the horizon."""
+    """One order as the models see it.
+
+    ``window`` are the days of departure inside the horizon, ``most_t`` the largest sum of typical loads it takes: below its
+    tonnes plus the largest load of a suited type.
+    """
 
     order_id: str
     quantity_t: Fraction
+    most_t: Fraction
     unserved_usd: Fraction
     window: range
     suited: tuple[str, ...]
@@ -117,7 +122,10 @@ def wagon_moves(problem: RollingStock, book: RouteBook | None = None, prune: boo
         window = range(int(row["release_day"]), min(int(row["due_day"]), days - 1) + 1)
         suited = tuple(sorted(suited_by.get(row["commodity_id"], ())))
         quantity, penalty = exact(row["quantity_t"]), exact(row["unserved_usd_per_t"])
-        orders[row["order_id"]] = Orders(row["order_id"], quantity, penalty, window, suited)
+        loads = [exact(wagons[wagon_id]["typical_load_t"]) for wagon_id in suited]
+        grain = Fraction(1, lcm(quantity.denominator, *(load.denominator for load in loads)))  # every sum is a multiple
+        most = quantity + max(loads, default=Fraction(0)) - grain
+        orders[row["order_id"]] = Orders(row["order_id"], quantity, most, penalty, window, suited)
         ends[row["order_id"]] = (row["origin"], row["destination"], form[row["commodity_id"]])
 
     types: dict[str, WagonType] = {}

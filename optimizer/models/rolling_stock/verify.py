@@ -157,7 +157,7 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
         change[stock["type_id"], (stock["node_id"], int(stock["gauge_mm"])), int(stock["from_day"])] += int(stock["units"])
     total += _check_hires(facts, hires, change, found)
     total += _check_stock(facts, change, found)
-    total += _check_orders(facts, carried, unserved, found)
+    total += _check_orders(facts, carried, unserved, problem.serve_all, found)
     share = _exact(facts.settings.path_share)
     for (link_id, tail, day), wagons in passing.items():
         link = facts.links[link_id]
@@ -294,7 +294,11 @@ def _check_stock(facts: Facts, change: Mapping[tuple[str, Place, int], int], fou
 
 
 def _check_orders(
-    facts: Facts, carried: Mapping[str, list[tuple[Fraction, int]]], unserved: list[dict[str, Any]], found: list[Violation]
+    facts: Facts,
+    carried: Mapping[str, list[tuple[Fraction, int]]],
+    unserved: list[dict[str, Any]],
+    serve_all: bool,
+    found: list[Violation],
 ) -> Fraction:
     """Carried and unserved tonnes make up each order; returns the penalties."""
     left: dict[str, Fraction] = defaultdict(Fraction)
@@ -312,6 +316,8 @@ def _check_orders(
         quantity, tonnes = _exact(order["quantity_t"]), sum((load * n for load, n in carried.get(order_id, ())), Fraction(0))
         if tonnes + left[order_id] < quantity - TOLERANCE:
             found.append(Violation("tonnes neither carried nor listed as unserved", f"order {order_id}", float(quantity - tonnes - left[order_id]), "t"))
+        if serve_all and left[order_id]:
+            found.append(Violation("order not carried in full", f"order {order_id}", float(left[order_id]), "t"))
         if left[order_id] > quantity + TOLERANCE:
             found.append(Violation("more unserved than ordered", f"order {order_id}", float(left[order_id] - quantity), "t"))
         largest = max(suited_loads[order["commodity_id"]], default=Fraction(0))

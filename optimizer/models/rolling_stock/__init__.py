@@ -1,0 +1,69 @@
+"""Rolling stock: wagons by type over the days of the horizon, or locomotives for dated trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from optimizer.models.family import Family, SolveOptions
+from optimizer.models.rolling_stock.problem import SOLUTION_TABLES, RollingStock
+from optimizer.result import Outcome, Solution, Violation
+
+# Models bring in PuLP, OR-Tools and numba; they are imported when used to keep the command's start fast.
+
+
+def _exact(problem: RollingStock, options: SolveOptions) -> Outcome:
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.locomotives import solve_trains
+
+        return solve_trains(problem, options)
+    from optimizer.models.rolling_stock.allocate import solve_exact
+
+    return solve_exact(problem, options)
+
+
+def _crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
+    from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
+
+    return solve_crosscheck(problem, options)
+
+
+def _verify(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.verify_locomotives import verify_trains
+
+        return verify_trains(problem, solution, cost)
+    from optimizer.models.rolling_stock.verify import verify_wagons
+
+    return verify_wagons(problem, solution, cost)
+
+
+def _export(problem: RollingStock, path: Path) -> None:
+    from optimizer.models.rolling_stock.allocate import export
+
+    export(problem, path)
+
+
+def _kpis(problem: RollingStock, solution: Solution) -> Any:
+    from optimizer.models.rolling_stock.report import kpis
+
+    return kpis(problem, solution)
+
+
+def _report(problem: RollingStock, solution: Solution) -> Any:
+    from optimizer.models.rolling_stock.report import report
+
+    return report(problem, solution)
+
+
+FAMILY = Family(
+    name="rolling-stock",
+    problem=RollingStock,
+    methods={"exact": _exact, "crosscheck": _crosscheck},
+    solvers={"exact": ("highs", "cbc"), "crosscheck": ("highs", "scip")},
+    solution_tables=SOLUTION_TABLES,
+    verify=_verify,
+    export=_export,
+    kpis=_kpis,
+    report=_report,
+)

@@ -1,0 +1,194 @@
+"""Figures and tables of a plan in a planner's words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from optimizer.models.family import Table
+from optimizer.models.rolling_stock.moves import Moves, wagon_moves
+from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.routes import RouteBook
+from optimizer.result import Solution
+
+
+def kpis(problem: RollingStock, solution: Solution) -> Mapping[str, float | str]:
+    """Figures of a plan, name with unit -> value."""
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.report_locomotives import kpis_trains
+
+        return kpis_trains(problem, solution)
+    figures = _by_type(problem, solution)
+    loaded, empty = (sum(f[key] for f in figures.values()) for key in ("loaded_km", "empty_km"))
+    unserved = float(solution["unserved"]["quantity_t"].sum())
+    runs = solution["runs"]
+    shares: dict[str, float | str] = {
+        "loaded_wagon_km": round(loaded),
+        "empty_wagon_km": round(empty),
+        "empty_share_pct": round(100 * empty / (loaded + empty), 1) if loaded + empty else 0.0,
+        "served_t": round(float(problem.table("orders")["quantity_t"].sum()) - unserved, 3),
+        "unserved_t": round(unserved, 3),
+        "loaded_wagons": int(runs.loc[runs["kind"] == "loaded", "wagons"].sum()) if len(runs) else 0,
+        "wagons_used_peak": sum(int(f["used_peak"]) for f in figures.values()),
+        "wagons_hired_peak": sum(int(f["hired_peak"]) for f in figures.values()),
+    }
+    if shares["loaded_wagons"]:
+        days = sum(f["used_days"] for f in figures.values())
+        shares["turnaround_days"] = round(days / float(shares["loaded_wagons"]), 1)
+    gauges = {row["wagon_id"]: "/".join(row["gauges_mm"]) for row in problem.table("wagons").to_dict("records")}
+    for wagon_id, f in figures.items():
+        if f["used_peak"]:
+            key = f"used_peak_{gauges[wagon_id]}_mm"
+            shares[key] = float(shares.get(key, 0)) + f["used_peak"]
+    return shares
+
+
+def report(problem: RollingStock, solution: Solution) -> Sequence[Table]:
+    """Tables for planners: fleet by type, orders, empties; or trains with their locomotives."""
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.report_locomotives import report_trains
+
+        return report_trains(problem, solution)
+    return _fleet_table(problem, solution), _orders_table(problem, solution), _empties_table(problem, solution)
+
+
+def place_names(problem: RollingStock) -> dict[str, str]:
+    """Node id -> name."""
+    return dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["name"], strict=True))
+
+
+def _by_type(problem: RollingStock, solution: Solution) -> dict[str, dict[str, float]]:
+    """Stand, peaks and kilometres of each type.
+
+    A wagon counts as used from its first departure: the wagons of a type in use on a day are those that ever left by then, with
+    returning wagons taken before fresh ones; ``used_peak`` is the most ever under way at one time.
+    """
+    length = dict(zip(problem.table("links")["link_id"], problem.table("links")["length_km"], strict=True))
+    figures: dict[str, dict[str, float]] = {}
+    under_way: dict[str, list[int]] = defaultdict(lambda: [0] * problem.days)
+    for row in problem.table("wagons").to_dict("records"):
+        keys = ("stand", "used_peak", "hired_peak", "loaded_km", "empty_km", "used_days")
+        figures[row["wagon_id"]] = dict.fromkeys(keys, 0.0)
+    for stock in problem.table("fleet").to_dict("records"):
+        if stock["type_id"] in figures:
+            figures[stock["type_id"]]["stand"] += stock["units"]
+    for run in solution["runs"].to_dict("records"):
+        km = sum(length.get(asset, 0.0) for asset in run["path"])
+        figures[run["wagon_id"]][f"{run['kind']}_km"] += km * run["wagons"]
+        for day in range(int(run["depart_day"]), min(int(run["arrive_day"]), problem.days)):
+            under_way[run["wagon_id"]][day] += int(run["wagons"])
+    hired: dict[str, list[int]] = defaultdict(lambda: [0] * problem.days)
+    for hire in solution["hires"].to_dict("records"):
+        for day in range(int(hire["day"]), problem.days):
+            hired[hire["wagon_id"]][day] += int(hire["units"]) * (1 if hire["change"] == "on" else -1)
+    for wagon_id, f in figures.items():
+        f["used_peak"] = max(under_way[wagon_id], default=0)
+        f["hired_peak"] = max(hired[wagon_id], default=0)
+        f["used_days"] = sum(under_way[wagon_id])
+    return figures
+
+
+def _fleet_table(problem: RollingStock, solution: Solution) -> Table:
+    gauges = {row["wagon_id"]: "/".join(row["gauges_mm"]) for row in problem.table("wagons").to_dict("records")}
+    rows = []
+    for wagon_id, f in _by_type(problem, solution).items():
+        if not f["stand"] and not f["hired_peak"]:
+            continue
+        km = f["loaded_km"] + f["empty_km"]
+        share = f"{100 * f['empty_km'] / km:.0f}%" if km else "-"
+        counts = [f"{f[key]:,.0f}" for key in ("stand", "used_peak", "hired_peak", "loaded_km", "empty_km")]
+        rows.append([wagon_id, gauges[wagon_id], *counts, share])
+    columns = ["wagon type", "gauge mm", "own", "most under way", "most on hire", "loaded km", "empty km", "empty share"]
+    return Table("Fleet by type", columns, rows, "wagon-km; the empty share is of all wagon-km of the type")
+
+
+def _orders_table(problem: RollingStock, solution: Solution) -> Table:
+    names, carried = place_names(problem), defaultdict(list)
+    for run in solution["runs"].to_dict("records"):
+        if run["order_id"]:
+            carried[run["order_id"]].append(f"{run['wagons']} {run['wagon_id']} day {run['depart_day']}")
+    left = solution["unserved"].groupby("order_id")["quantity_t"].sum().to_dict()
+    reasons = unserved_reasons(problem, left) if left else {}
+    rows = []
+    for order in problem.table("orders").to_dict("records"):
+        order_id, missing = order["order_id"], left.get(order["order_id"], 0.0)
+        rows.append(
+            [
+                order_id,
+                f"{names[order['origin']]} - {names[order['destination']]}",
+                order["commodity_id"],
+                f"{order['quantity_t']:,.0f}",
+                f"{missing:,.0f}" if missing else "-",
+                ", ".join(carried[order_id]) or "-",
+                reasons.get(order_id, ""),
+            ]
+        )
+    return Table("Orders", ["order", "from - to", "cargo", "t", "unserved t", "wagons", "why unserved"], rows)
+
+
+def _empties_table(problem: RollingStock, solution: Solution) -> Table:
+    names, flows = place_names(problem), defaultdict(int)
+    for run in solution["runs"].to_dict("records"):
+        if run["kind"] == "empty":
+            flows[run["wagon_id"], run["from_node"], run["to_node"]] += int(run["wagons"])
+    ordered = sorted(flows.items(), key=lambda item: (-item[1], item[0]))
+    rows = [[wagon_id, names[start], names[end], str(wagons)] for (wagon_id, start, end), wagons in ordered]
+    return Table("Empty wagons", ["wagon type", "from", "to", "wagons"], rows)
+
+
+def unserved_reasons(problem: RollingStock, left: Mapping[str, float], moves: Moves | None = None) -> dict[str, str]:
+    """Why orders are (partly) unserved, from facts of the problem: each reason is checked, in this order.
+
+    No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon can reach the
+    origin inside the window. Otherwise wagons could come, and the plan has better use for them.
+    """
+    moves, book = moves or wagon_moves(problem), RouteBook(problem.corridor)
+    wagons = {row["wagon_id"]: row for row in problem.table("wagons").to_dict("records")}
+    form = dict(zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True))
+    names, reachable = place_names(problem), {move.order_id for move in moves.loaded}
+    reasons = {}
+    for row in problem.table("orders").to_dict("records"):
+        order = moves.orders[row["order_id"]]
+        if order.order_id not in left:
+            continue
+        gauges = sorted({int(g) for wagon_id in order.suited for g in wagons[wagon_id]["gauges_mm"]})
+        shown = "/".join(str(g) for g in gauges)
+        if not order.suited:
+            reasons[order.order_id] = f"no wagon type suits {row['commodity_id']}"
+        elif not any(_has_way(book, wagons[k], form[row["commodity_id"]], row) for k in order.suited):
+            reasons[order.order_id] = f"no way by rail of {shown} mm"
+        elif order.order_id not in reachable:
+            when = f"day {order.window[0]} to {order.window[-1]}"
+            reasons[order.order_id] = f"no suited wagon of {shown} mm can be at {names[row['origin']]} on {when}"
+        else:
+            reasons[order.order_id] = "wagons could reach it, but cost more than the penalty or serve better elsewhere"
+    return reasons
+
+
+def _has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, order: Mapping[str, Any]) -> bool:
+    gauges = tuple(sorted(int(g) for g in wagon["gauges_mm"]))
+    graph = book.graph(gauges, wagon["gauge_change"], form)
+    return any(graph.way((order["origin"], a), (order["destination"], b)) is not None for a in gauges for b in gauges)
+
+
+def describe_unserved(problem: RollingStock, moves: Moves, solution: Solution) -> list[str]:
+    """One sentence per order that cannot be carried in full: order, wagons short, types and gauge, place, days."""
+    names, left = place_names(problem), solution["unserved"].groupby("order_id")["quantity_t"].sum().to_dict()
+    reasons = unserved_reasons(problem, left, moves)
+    wagons = {row["wagon_id"]: row for row in problem.table("wagons").to_dict("records")}
+    words = []
+    for row in problem.table("orders").to_dict("records"):
+        order = moves.orders[row["order_id"]]
+        if order.order_id not in left:
+            continue
+        tonnes = left[order.order_id]
+        what = f"order {order.order_id}, {names[row['origin']]} to {names[row['destination']]}: {tonnes:g} of {row['quantity_t']:g} t {row['commodity_id']} cannot be carried"
+        reason = reasons[order.order_id]
+        if reason.startswith("wagons could"):
+            largest = max(float(wagons[k]["typical_load_t"]) for k in order.suited)
+            types = " or ".join(f"{k} ({'/'.join(wagons[k]['gauges_mm'])} mm)" for k in order.suited)
+            reason = f"at least {ceil(tonnes / largest)} wagons of {types} short at {names[row['origin']]} between day {order.window[0]} and {order.window[-1]}"
+        words.append(f"{what}: {reason}")
+    return words
