@@ -66,8 +66,8 @@ def solve_exact(problem: PortChoice, options: SolveOptions) -> Outcome:
 
 def find_conflicts(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
     """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, and what stops them."""
-    model = Formulation(graph, free_of_charge=True)
-    if solve_model(model.lp, replace(options, solver=None)).status is not Status.OPTIMAL:
+    model, options = Formulation(graph, free_of_charge=True), replace(options, solver=None, on_progress=None)
+    if solve_model(model.lp, options).status is not Status.OPTIMAL:
         return ("not everything can be served; time ran out before it was known what cannot",)
     unserved = [0.0 if u is None else u.value() or 0.0 for u in model.unserved]
     return conflict_words(graph, unserved, model.fixed_prices(options))
