@@ -32,7 +32,7 @@ def exact(value: Any) -> Fraction:
 
 @dataclass(frozen=True)
 class Way:
-    """One way. ``hours_in`` splits the hours by country; ``links`` names each link with its direction (True: against from -> to)."""
+    """One way. ``hours_in`` splits the hours by country, ``edge_hours`` by link and handling; ``links`` names each link with its direction (True: against from -> to)."""
 
     path: tuple[str, ...]
     links: tuple[tuple[str, bool], ...]
@@ -40,6 +40,7 @@ class Way:
     length_km: Fraction
     change_usd: Fraction
     hours_in: Mapping[str, Fraction]
+    edge_hours: tuple[Fraction, ...]
 
     def share_abroad(self, home: str) -> Fraction:
         """Share of the hours outside ``home``; zero for a type without home."""
@@ -206,4 +207,5 @@ class _Graph:
             length_km=sum((e.length_km for e in edges), Fraction(0)),
             change_usd=sum((e.change_usd for e in edges), Fraction(0)),
             hours_in=hours_in,
+            edge_hours=tuple(e.hours for e in edges),
         )
