@@ -121,7 +121,7 @@ class Handling(Row):
     """Transfer between two layers at one place: a gauge change by a named technology, rail to road, a quay.
 
     ``door`` is the layer where a load is handed over at its destination or origin; land layers reach it at no cost, sea
-    and ferry only through a handling.
+    and ferry only through a handling. A row from ``sea`` to ``sea`` lets loads change ships.
     """
 
     handling_id: Identifier = Field(description="stable id")

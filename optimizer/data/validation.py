@@ -97,7 +97,7 @@ def check_values(name: str, table: pd.DataFrame) -> list[Fault]:
         faults += _above(name, table, first, last, f"{last} is {{high:g}}, {word} {first} {{low:g}}")
     if name in _ENDS:
         one, other = _ENDS[name]
-        same = table[table[one] == table[other]]
+        same = table[(table[one] == table[other]) & (table[one] != "sea")]  # sea to sea: from ship to ship
         faults += [_fault(name, line, f"{one} and {other} are both '{value}'") for line, value in same[one].items()]
     return faults
 

@@ -1,7 +1,8 @@
 """The layered corridor network as CSR arrays.
 
 A vertex is a (place, layer) pair; each place also has a source (``door-out``) and a sink (``door-in``) vertex, so
-that the door never works as a free transfer. An arc is a link or sea leg in one direction, a handling in one direction,
+that the door never works as a free transfer, and sea legs end in a vertex of their own (``sea-in``), so that changing
+ships does not either. An arc is a link or sea leg in one direction, a handling in one direction,
 or an access arc between a door and a land layer. See ``docs/network.md``; the idea is the supernetwork of Sheffi,
 *Urban Transportation Networks*, 1985, and Jourquin and Beuthe, Transportation Research C 4(6), 1996.
 """
@@ -20,6 +21,7 @@ from optimizer.network.costs import ArcCosts, ChainCosts
 
 LINK, SEA, HANDLING, ACCESS = 0, 1, 2, 3
 SOURCE_LAYER, SINK_LAYER = "door-out", "door-in"
+LANDING_LAYER = "sea-in"  # where sea legs end: a load changes ships, or goes ashore, through a handling only
 LAND_LAYERS = ("rail-1520", "rail-1435", "rail-1676", "road")
 TEU_PER_FEU = 2.0
 
@@ -87,6 +89,8 @@ class LayeredNetwork:
             _handling_arcs(corridor.table("handlings")),
         ]
         arcs = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        arcs.loc[arcs["kind"] == SEA, "head_layer"] = LANDING_LAYER
+        arcs.loc[(arcs["kind"] == HANDLING) & (arcs["tail_layer"] == "sea"), "tail_layer"] = LANDING_LAYER
         nodes = corridor.table("nodes")["node_id"].astype(object).to_numpy()
         ends = pd.concat(
             [
@@ -249,7 +253,8 @@ def _handling_arcs(handlings: pd.DataFrame) -> pd.DataFrame:
         HANDLING, handlings, "handling_id",
         (node, door(handlings["to_layer"], SOURCE_LAYER)), (node, door(handlings["from_layer"], SINK_LAYER)), True,
     )  # fmt: skip
-    return pd.concat([forward, back[handlings["both_ways"].to_numpy(bool)]], ignore_index=True)
+    turns = handlings["both_ways"].to_numpy(bool) & (handlings["from_layer"] != handlings["to_layer"]).to_numpy(bool)
+    return pd.concat([forward, back[turns]], ignore_index=True)
 
 
 def _access_arcs(ends: pd.DataFrame) -> pd.DataFrame:

@@ -304,8 +304,8 @@ def _layers_at_ports(facts: Facts) -> dict[tuple[str, str], set[str]]:
 
 
 def quays(facts: Facts) -> list[Row]:
-    """Every land layer of a port to its sea and ferry layers, and each of these to the door; boxes and bulk
-    apart.
+    """Every land layer of a port to its sea and ferry layers, each of these to the door, and ship to ship; boxes and
+    bulk apart.
     """
     at_port = _layers_at_ports(facts)
     with_sea = {leg[end] for leg in facts.rows("sea_legs") for end in ("from_port", "to_port")}
@@ -318,6 +318,8 @@ def quays(facts: Facts) -> list[Row]:
             for ashore in (*land, "door"):
                 names = at_port.get((port, ashore), {"2026", "2035"}) - {OPTION}
                 rows += _quay_rows(fact, ashore, afloat, ";".join(sorted(names)))
+        if port in with_sea:  # from ship to ship: one quay charge and the port's dwell
+            rows += _quay_rows(fact, "sea", "sea", "2026;2035")
     return rows
 
 

@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.models.port_choice.problem import PortChoice
-from optimizer.network.layered import ACCESS, HANDLING, LINK, SEA, SINK_LAYER, SOURCE_LAYER, LayeredNetwork
+from optimizer.network.layered import (
+    ACCESS,
+    HANDLING,
+    LANDING_LAYER,
+    LINK,
+    SEA,
+    SINK_LAYER,
+    SOURCE_LAYER,
+    LayeredNetwork,
+)
 from optimizer.network.paths import shortest_path_tree
 
 Ints = npt.NDArray[np.int64]
@@ -170,7 +179,7 @@ def static_graph(problem: PortChoice) -> FlowGraph:
 
 def network_legs(network: LayeredNetwork, arcs: Sequence[int]) -> list[dict[str, object]]:
     """Links, sea legs and handlings of arcs of the layered network, in order; access to the doors is no leg."""
-    doors = {SOURCE_LAYER: "door", SINK_LAYER: "door"}
+    plain = {SOURCE_LAYER: "door", SINK_LAYER: "door", LANDING_LAYER: "sea"}
     legs: list[dict[str, object]] = []
     for arc in arcs:
         if network.kind[arc] == ACCESS:
@@ -178,7 +187,7 @@ def network_legs(network: LayeredNetwork, arcs: Sequence[int]) -> list[dict[str,
         leg: dict[str, object] = {"kind": KIND_NAMES[int(network.kind[arc])], "asset_id": network.asset[arc]}
         for end, vertex in (("from", network.tail[arc]), ("to", network.head[arc])):
             layer = network.vertex_layer[vertex]
-            leg |= {f"{end}_node": network.vertex_node[vertex], f"{end}_layer": doors.get(layer, layer)}
+            leg |= {f"{end}_node": network.vertex_node[vertex], f"{end}_layer": plain.get(layer, layer)}
         legs.append(leg)
     return legs
 

@@ -20,6 +20,7 @@ from optimizer.models.port_choice.verify_chain import Book, Chain, Record, exact
 from optimizer.models.port_choice.verify_days import dated_faults, lateness_usd_per_t, leg_usd_per_t
 from optimizer.result import Solution, Violation
 
+LANDED = "sea, on arrival"
 LAND_LAYERS = ("rail-1520", "rail-1435", "rail-1676", "road")
 Load = tuple[str, str, str, int | None]  # kind, asset, place left, day (None without dates)
 
@@ -126,10 +127,12 @@ class _Check:
             if forms and form not in forms:
                 yield Violation(f"handling does not take {form} cargo", at, 1, "leg")
             starts = number == 1 and layer == "door" and leg["from_layer"] in (*LAND_LAYERS, "door")
-            if leg["from_node"] != place or not (starts or leg["from_layer"] == layer != "door"):
+            # a load comes off a ship only through a handling, so that it cannot board the next one on the spot
+            needs = LANDED if leg["kind"] == "handling" and leg["from_layer"] == "sea" else leg["from_layer"]
+            if leg["from_node"] != place or not (starts or needs == layer != "door"):
                 yield Violation("leg does not start where the load is", f"{at}: load at {place} ({layer})", 1, "leg")
-            visited.add((leg["from_node"], "origin" if leg["from_layer"] == "door" else leg["from_layer"]))
-            place, layer = leg["to_node"], leg["to_layer"]
+            visited.add((leg["from_node"], "origin" if leg["from_layer"] == "door" else needs))
+            place, layer = leg["to_node"], LANDED if leg["kind"] == "sea" else leg["to_layer"]
             if (place, layer) in visited:
                 yield Violation("route comes back to where it was", f"{at}: {place} ({layer})", 1, "leg")
         if place != demand["destination"] or layer not in (*LAND_LAYERS, "door"):
