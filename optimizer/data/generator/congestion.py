@@ -1,7 +1,7 @@
 """Capacities of a generated corridor, calibrated so that congestion costs what is asked for.
 
-A plan starts with every lane on its cheapest route. A few of the most loaded links, handlings and ports whose loads have
-a detour become bottlenecks, one after the other: the tonnes with the cheapest detours round it and all earlier ones (or
+A plan starts with every lane on its cheapest route. A few of the most loaded links, handlings and ports whose loads
+have a detour become bottlenecks, one by one: the tonnes with the cheapest detours round it and all earlier ones (or
 with the lowest penalty) leave the bottleneck until its part of the extra cost is spent. In the end each bottleneck gets
 the capacity the plan needs and everything else some room. The plan thus keeps all capacities, so the best plan never
 costs more than the target; how much less is a matter of luck.
