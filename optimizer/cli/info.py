@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 @scenario_option
 def command(instance: str, scenario: str | None) -> None:
     """Summarise INSTANCE under a scenario: network, breaks of gauge, ports, demand, fleet, scenarios."""
+    from rich.text import Text
+
     from optimizer import api
     from optimizer.cli.output import console, print_table
 
     corridor = api.read(instance, scenario)
     config, chosen = corridor.config, corridor.selection
+    screen = console()
     click.echo(f"{config.name} ({instance})")
-    click.echo(f"source: {config.source}")
+    screen.print(Text(f"source: {config.source}"))
     click.echo(
         f"scenario: {','.join(corridor.scenario) or 'base'}   network: {chosen.network or 'all'}   "
         f"gauge variant: {chosen.gauge_variant or 'all'}   demand year: {chosen.demand_year or 'all'}"
     )
     click.echo(f"horizon: {config.horizon.days} days from {config.horizon.start}   hash: {corridor.instance.hash[:12]}")
     click.echo()
-    screen = console()
     for table in (_layers(corridor), _breaks(corridor), _ports(corridor), _demand(corridor), _fleet(corridor)):
         if table.rows:
             print_table(screen, table)
