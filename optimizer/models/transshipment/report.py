@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -35,11 +36,11 @@ def kpis(problem: Transshipment, solution: Solution) -> Mapping[str, float | str
     figures |= {f"loads_{way}": ways.count(way) for way in WAYS}
     worked, open_ = (
         _crane_minutes(site, plan),
-        {crane.crane_id: _minutes(crane.open, _days_end(site)) for crane in site.cranes},
+        {crane.crane_id: _minutes(crane.open, site.end) for crane in site.cranes},
     )
     figures["crane_use_pct"] = _percent(sum(worked.values()), sum(open_.values()))
     stood = sum(stand.leave - stand.start for stand in plan.stands.values())
-    figures["track_use_pct"] = _percent(stood, len(site.tracks) * _days_end(site))
+    figures["track_use_pct"] = _percent(stood, len(site.tracks) * site.end)
     for form, unit in UNITS.items():
         figures[f"yard_peak_{unit.lower()}"] = max((held for _, held in _yard(site, plan, form)), default=0) / 1000
     figures["train_wait_h"] = round(sum(max(0, leaves[c.call_id] - c.depart) for c in site.calls) / 60, 2)
@@ -127,7 +128,7 @@ def _cranes(site: Site, plan: Plan) -> Table:
     worked, rows = _crane_minutes(site, plan), []
     for crane in site.cranes:
         works = sorted(_works(plan, crane.crane_id), key=lambda w: w.start)
-        hours = _minutes(crane.open, _days_end(site))
+        hours = _minutes(crane.open, site.end)
         rows.append(
             (
                 crane.crane_id,
@@ -158,7 +159,7 @@ def _yard_table(site: Site, plan: Plan) -> Table:
     peaks: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(UNITS, 0))
     for form in UNITS:
         levels = _yard(site, plan, form)
-        for (start, held), (end, _) in zip(levels, [*levels[1:], (_days_end(site), 0)], strict=True):
+        for (start, held), (end, _) in itertools.pairwise([*levels, (site.end, 0)]):
             for block in range(start // 360, max(start, end - 1) // 360 + 1):
                 peaks[block][form] = max(peaks[block][form], held)
     rows = [
@@ -205,11 +206,6 @@ def _works(plan: Plan, resource: str) -> list[Work]:
 
 def _crane_minutes(site: Site, plan: Plan) -> dict[str, int]:
     return {c.crane_id: sum(w.end - w.start for w in _works(plan, c.crane_id)) for c in site.cranes}
-
-
-def _days_end(site: Site) -> int:
-    """Minute by which the last train should have left at the latest."""
-    return site.end
 
 
 def _minutes(windows: Iterable[tuple[int, int]], end: int) -> int:
