@@ -58,7 +58,9 @@ def money(value: float | None) -> str:
 
 
 def percent(gap: float | None) -> str:
-    return "-" if gap is None else f"{100 * gap:.3g} %" if gap else "0 %"
+    if gap is None:
+        return "-"
+    return f"{100 * gap:.3g} %" if gap >= 1e-7 else "0 %"
 
 
 def key_line(result: Result) -> str:
