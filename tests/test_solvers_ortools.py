@@ -188,3 +188,13 @@ def test_cpsat_refused_model_is_a_defect() -> None:
     model.minimize(x)
     with pytest.raises(RuntimeError, match="refuses"):
         solve_cpsat(model, SolveOptions())
+
+
+def test_cpsat_work_limit_ends_by_itself_and_repeats() -> None:
+    plans = []
+    for _ in range(2):
+        model, take = cp_knapsack(25, 120)
+        result = solve_cpsat(model, SolveOptions(), workers=1, work_limit=0.3)
+        assert result.status == Status.FEASIBLE
+        plans.append([result.value(x) for x in take])
+    assert plans[0] == plans[1]

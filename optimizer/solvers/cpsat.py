@@ -37,6 +37,7 @@ def solve_cpsat(
     options: SolveOptions,
     workers: int = 2,
     hint: Mapping[cp_model.IntVar, int] | None = None,
+    work_limit: float | None = None,
 ) -> CpSatResult:
     """
     Solve a minimisation (or a model without objective: objective and bound are then zero).
@@ -50,6 +51,8 @@ def solve_cpsat(
         Threads.
     hint
         Values to start from, for any of the variables; replaces hints that the model holds.
+    work_limit
+        Deterministic work after which the run ends by itself, roughly seconds; unlike a time limit it repeats.
 
     Raises
     ------
@@ -69,6 +72,8 @@ def solve_cpsat(
     solver.parameters.absolute_gap_limit = 0.0
     if options.time_limit_s is not None:
         solver.parameters.max_time_in_seconds = options.time_limit_s
+    if work_limit is not None:
+        solver.parameters.max_deterministic_time = work_limit
     # The command handles Ctrl-C; CP-SAT would take the signal for itself.
     solver.parameters.catch_sigint_signal = False
     has_objective = model.has_objective()
