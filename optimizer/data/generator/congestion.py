@@ -150,18 +150,17 @@ def _shares(load: np.ndarray) -> np.ndarray:
 def _resources(network: LayeredNetwork) -> list[Resource]:
     """Rail links, handlings on land and quays of land ports, and these ports."""
     corridor = network.corridor
-    ends = [network.vertex_layer[end].astype(str) for end in (network.tail, network.head)]
+    ends = np.array([network.vertex_layer[end].astype(str) for end in (network.tail, network.head)])
+    at_sea, at_door = (np.char.startswith(ends, layer).any(axis=0) for layer in ("sea", "door"))
     found = []
     for name, key, kind in (("links", "link_id", LINK), ("handlings", "handling_id", HANDLING)):
-        limited = (network.kind == kind) & (
-            ends[0] != "road" if name == "links" else (ends[0] != "door") & (ends[1] != "door")
-        )
+        limited = (network.kind == kind) & (ends[0] != "road" if name == "links" else ~at_door)
         rows = pd.Index(corridor.table(name)[key]).get_indexer(network.asset)
         arcs = np.flatnonzero(limited)
         arcs = arcs[np.argsort(rows[arcs], kind="stable")]
         groups = np.split(arcs, np.flatnonzero(np.diff(rows[arcs])) + 1)
         found += [Resource(name, int(rows[group[0]]), group) for group in groups if len(group)]
-    quays = np.flatnonzero((network.kind == HANDLING) & ((ends[0] == "sea") | (ends[1] == "sea")))
+    quays = np.flatnonzero((network.kind == HANDLING) & at_sea)
     places = network.vertex_node[network.tail[quays]]
     found += [
         Resource("ports", row, quays[places == port]) for row, port in enumerate(corridor.table("ports")["node_id"])
