@@ -50,7 +50,9 @@ def solve_crosscheck(problem: PortChoice, options: SolveOptions) -> Outcome:
             bound = max(bound, lagrangian_bound(graph, model.prices(result)))
         plan = model.plan(result)
         if graph.problem.serve_all and any(plan.unserved_t):
-            return Outcome(Status.NO_SOLUTION, bound=bound)  # a first-order plan that misses a demand by more than rounding
+            return Outcome(
+                Status.NO_SOLUTION, bound=bound
+            )  # a first-order plan that misses a demand by more than rounding
         broken = plan.short_contracts()
         if not broken:
             proved = plan.cost - bound <= max(options.gap, TOLERANCE) * abs(plan.cost)
@@ -71,7 +73,8 @@ class _Merged:
         for number, demand in enumerate(graph.demands):
             self.groups[demand.group].append(number)
         self.unserved = [
-            model.add_variable(lb=0.0, ub=0.0 if graph.problem.serve_all else demand.quantity_t) for demand in graph.demands
+            model.add_variable(lb=0.0, ub=0.0 if graph.problem.serve_all else demand.quantity_t)
+            for demand in graph.demands
         ]
         self.taken = [model.add_binary_variable(name=f"taken {service.contract_id}") for service in graph.services]
         self.flow: dict[Hashable, dict[int, mathopt.Variable]] = {}

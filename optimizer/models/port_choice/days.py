@@ -250,7 +250,8 @@ def _daily_limits(network: LayeredNetwork, info: Sequence[Unrolled]) -> tuple[Li
             for arc, day in zip(arcs.tolist(), mine.arrays.departure_day[arcs].tolist(), strict=True):
                 by_day[day].append(arc + mine.first_arc)
         limits += [
-            Limit(resource, place, day, unit, capacity / DAYS_PER_YEAR, np.array(arcs)) for day, arcs in sorted(by_day.items())
+            Limit(resource, place, day, unit, capacity / DAYS_PER_YEAR, np.array(arcs))
+            for day, arcs in sorted(by_day.items())
         ]
     return tuple(limits)
 
@@ -266,11 +267,18 @@ def _services(problem: PortChoice, network: LayeredNetwork, info: Sequence[Unrol
             uses = np.zeros(mine.spacing.num_arcs + 1, dtype=np.int64)
             covered, times = mine.spacing.super_arcs_of(base_arcs)
             uses[covered] = times
-            arcs.append(mine.first_arc + np.repeat(np.arange(len(mine.tail)), uses[np.where(mine.arrays.arc == HELD, -1, mine.arrays.arc)]))
+            arcs.append(
+                mine.first_arc
+                + np.repeat(np.arange(len(mine.tail)), uses[np.where(mine.arrays.arc == HELD, -1, mine.arrays.arc)])
+            )
         most = row.max_t_per_year * share if row.max_t_per_year == row.max_t_per_year else np.inf
         found.append(
             Service(
-                str(row.contract_id), row.fixed_cost_usd_per_year * share, row.min_t_per_year * share, most, np.concatenate(arcs)
+                str(row.contract_id),
+                row.fixed_cost_usd_per_year * share,
+                row.min_t_per_year * share,
+                most,
+                np.concatenate(arcs),
             )
         )
     return tuple(found)

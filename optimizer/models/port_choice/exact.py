@@ -190,7 +190,9 @@ class Formulation:
         ]
         if terms:
             day = () if limit.day is None else (f"day{limit.day}",)
-            self._limit_rows[number] = self._row(terms, pulp.LpConstraintLE, limit.capacity, "limit", limit.resource, *day)
+            self._limit_rows[number] = self._row(
+                terms, pulp.LpConstraintLE, limit.capacity, "limit", limit.resource, *day
+            )
 
     def _keep_contract(self, service: Service, taken: pulp.LpVariable) -> None:
         """(4) and (5): volumes of a contract when it is taken, nothing on its assets when not, and no going to and fro."""
@@ -203,7 +205,9 @@ class Formulation:
         most = min(service.most_t, could_pass)
         self._row([*volume.items(), (taken, -most)], pulp.LpConstraintLE, 0.0, "most", service.contract_id)
         if service.least_t > 0:
-            self._row([*volume.items(), (taken, -service.least_t)], pulp.LpConstraintGE, 0.0, "least", service.contract_id)
+            self._row(
+                [*volume.items(), (taken, -service.least_t)], pulp.LpConstraintGE, 0.0, "least", service.contract_id
+            )
             for demand, flows in zip(self.graph.demands, self.flow, strict=True):
                 self._go_onward(demand, flows, sorted(set(service.arcs.tolist())))
 
@@ -217,9 +221,18 @@ class Formulation:
             leaving[int(tail[arc])].append(arc)
         for arc in mine:
             onward = [(flows[out], -1.0) for out in leaving[int(head[arc])] if head[out] != tail[arc]]
-            self._row([(flows[arc], 1.0), *onward], pulp.LpConstraintLE, 0.0, "onward", demand.demand_id, self.graph.label(arc))
+            self._row(
+                [(flows[arc], 1.0), *onward],
+                pulp.LpConstraintLE,
+                0.0,
+                "onward",
+                demand.demand_id,
+                self.graph.label(arc),
+            )
 
-    def _row(self, terms: list[tuple[pulp.LpVariable, float]], sense: int, limit: float, *name: object) -> pulp.LpConstraint:
+    def _row(
+        self, terms: list[tuple[pulp.LpVariable, float]], sense: int, limit: float, *name: object
+    ) -> pulp.LpConstraint:
         row = pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, self.name(*name), limit)
         self.lp.addConstraint(row)
         return row

@@ -123,7 +123,9 @@ class FlowGraph:
     def uncongested_bound(self) -> float:
         """Every tonne on its cheapest route or unserved, no limit and no fixed cost: a lower bound on every plan, USD."""
         serve_all = self.problem.serve_all
-        best = [d.cheapest_usd_per_t if serve_all else min(d.cheapest_usd_per_t, d.penalty_usd_per_t) for d in self.demands]
+        best = [
+            d.cheapest_usd_per_t if serve_all else min(d.cheapest_usd_per_t, d.penalty_usd_per_t) for d in self.demands
+        ]
         return float(sum(d.quantity_t * usd for d, usd in zip(self.demands, best, strict=True)))
 
 
@@ -238,7 +240,12 @@ def named_resources(network: LayeredNetwork) -> list[tuple[str, str, str, float,
         if resource.name.startswith("port "):
             name = f"port {network.vertex_node[network.tail[first]]} {resource.unit}"
             place = f"port {resource.place}"
-        elif len(resource.arcs) == 1 and resource.name in links and network.asset[first] == resource.name and network.kind[first] == LINK:
+        elif (
+            len(resource.arcs) == 1
+            and resource.name in links
+            and network.asset[first] == resource.name
+            and network.kind[first] == LINK
+        ):
             name = f"link {resource.name} from {network.vertex_node[network.tail[first]]}"
             place = f"link {resource.name}, {resource.place}"
         else:

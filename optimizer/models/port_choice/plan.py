@@ -91,7 +91,8 @@ class Plan:
         prices = [
             {"resource": limit.resource, "day": limit.day, "price_usd_per_unit": self.prices[number]}
             for number, limit in enumerate(self.graph.limits)
-            if self.prices.get(number, 0.0) > TOLERANCE and limit.capacity - used[number] <= TOLERANCE / 2 * max(1.0, limit.capacity)
+            if self.prices.get(number, 0.0) > TOLERANCE
+            and limit.capacity - used[number] <= TOLERANCE / 2 * max(1.0, limit.capacity)
         ]
         found = {"routes": routes, "legs": legs, "unserved": unserved, "contracts": contracts, "prices": prices}
         return {name: _table(name, rows) for name, rows in found.items()}
@@ -117,7 +118,8 @@ def make_plan(
     }
     kept = [[(graph.without_loops(arcs), t) for arcs, t in mine if not closed.intersection(arcs)] for mine in served]
     squared = [
-        _squared(mine, demand.quantity_t, graph.problem.serve_all) for mine, demand in zip(kept, graph.demands, strict=True)
+        _squared(mine, demand.quantity_t, graph.problem.serve_all)
+        for mine, demand in zip(kept, graph.demands, strict=True)
     ]
     if not graph.problem.serve_all:
         squared = _trimmed(graph, squared)

@@ -150,13 +150,21 @@ class PortChoice:
         selection = self.corridor.selection
         year = f" of {selection.demand_year} (or without a year)" if selection.demand_year else ""
         option, other = ("dated port choice", "lanes") if self.dated else ("port choice", "shipments")
-        hint = f"; {other} has rows: plan them {'without' if self.dated else 'with'} dates" if len(self.corridor.table(other)) else ""
+        hint = (
+            f"; {other} has rows: plan them {'without' if self.dated else 'with'} dates"
+            if len(self.corridor.table(other))
+            else ""
+        )
         return [Fault(f"{name}.csv", f"no rows{year} in force; {option} needs at least one row of {name}{hint}")]
 
     def _undatable(self) -> list[Fault]:
         days = self.corridor.config.horizon.days
         late = self.corridor.table("shipments").query("release_day >= @days")
         return [
-            Fault("shipments.csv", f"release_day is {int(row.release_day)}, expected a day before the end of the horizon ({days} days)", int(line))
+            Fault(
+                "shipments.csv",
+                f"release_day is {int(row.release_day)}, expected a day before the end of the horizon ({days} days)",
+                int(line),
+            )
             for line, row in zip(late.index, late.itertuples(index=False), strict=True)
         ]

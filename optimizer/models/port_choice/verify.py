@@ -213,7 +213,9 @@ class _Check:
             self.spent += exact(row["fixed_cost_usd_per_year"]) * share
             least = exact(row["min_t_per_year"]) * share
             if _exceeds(least, volume):
-                yield Violation("below the least volume of a contract", f"contract {name}", float(least - volume), "t short")
+                yield Violation(
+                    "below the least volume of a contract", f"contract {name}", float(least - volume), "t short"
+                )
             if given(row["max_t_per_year"]) and _exceeds(volume, exact(row["max_t_per_year"]) * share):
                 over = float(volume - exact(row["max_t_per_year"]) * share)
                 yield Violation("above the largest volume of a contract", f"contract {name}", over, "t too many")
@@ -268,7 +270,9 @@ class _Check:
         for row in self.solution["prices"].to_dict("records"):
             name, price = row["resource"], _number(row["price_usd_per_unit"])
             if name not in self.limits or price is None or price < 0:
-                yield Violation("price of an unknown resource, or below zero", str(name), _shown(row["price_usd_per_unit"]), "USD")
+                yield Violation(
+                    "price of an unknown resource, or below zero", str(name), _shown(row["price_usd_per_unit"]), "USD"
+                )
                 continue
             limit, unit, use = self.limits[name]
             used = use.get(int(row["day"]) if self.problem.dated and given(row["day"]) else None, Fraction(0))
@@ -278,7 +282,9 @@ class _Check:
     def _cost(self, cost: float | None) -> Iterator[Violation]:
         claimed = self.spent if cost is None else _number(cost)
         if claimed is None or _differs(claimed, self.spent):
-            yield Violation("claimed cost differs from the cost of the plan", "cost", _shown(cost) - float(self.spent), "USD")
+            yield Violation(
+                "claimed cost differs from the cost of the plan", "cost", _shown(cost) - float(self.spent), "USD"
+            )
 
 
 def _fits(leg: Record, row: Record) -> bool:

@@ -101,7 +101,11 @@ class Chain:
         """Insurance paid once per load: at the origin inside the row's countries, and at the destination."""
         rows = self._tariffs("insurance")
         return sum(
-            (self._premium(row) for row in rows if not row["countries"] or self.book.countries[origin] in row["countries"]),
+            (
+                self._premium(row)
+                for row in rows
+                if not row["countries"] or self.book.countries[origin] in row["countries"]
+            ),
             Fraction(0),
         )
 
@@ -113,10 +117,14 @@ class Chain:
         tail, head = self._ends(kind, row, backward)
         if kind == "sea":
             freight = (
-                exact(row["cost_usd_per_feu"]) / self.t_per_feu if self.is_container else exact(row["cost_usd_per_t_bulk"])
+                exact(row["cost_usd_per_feu"]) / self.t_per_feu
+                if self.is_container
+                else exact(row["cost_usd_per_t_bulk"])
             )
             return freight + self._entering(tail, head)
-        return self._running_charges(row, (tail, head)) + self._entering(tail, head) + self._border_charge(row, tail, head)
+        return (
+            self._running_charges(row, (tail, head)) + self._entering(tail, head) + self._border_charge(row, tail, head)
+        )
 
     def hours(self, kind: str, asset_id: str, backward: bool) -> Fraction:
         """Mean hours of one leg: running and border, dwell, or wait for the sailing and sailing."""
@@ -166,7 +174,11 @@ class Chain:
         """Rows of a kind that fit the cargo form; rates per FEU serve containers only."""
         for row in self.book.rows("tariffs"):
             form_fits = not given(row["form"]) or (row["form"] == "container") == self.is_container
-            if row["kind"] == kind and form_fits and (self.is_container or row["unit"] not in ("usd_per_feu_km", "usd_per_feu")):
+            if (
+                row["kind"] == kind
+                and form_fits
+                and (self.is_container or row["unit"] not in ("usd_per_feu_km", "usd_per_feu"))
+            ):
                 yield row
 
     def _tariffs_of_link(self, kind: str, link: Record, country: str) -> list[Record]:
@@ -190,7 +202,9 @@ class Chain:
                 bool(row["links"]) + bool(row["countries"]) + given(row["mode"]) + given(row["form"]) for row in rates
             ]
             if not keys or keys.count(max(keys)) != 1:
-                raise ValueError(f"{'no' if not keys else 'no single'} line_haul tariff of link '{link['link_id']}' in {country}")
+                raise ValueError(
+                    f"{'no' if not keys else 'no single'} line_haul tariff of link '{link['link_id']}' in {country}"
+                )
             rate = rates[keys.index(max(keys))]
             haul = exact(rate["value"]) / (self.t_per_feu if rate["unit"] == "usd_per_feu_km" else 1)
             for factor in self._tariffs_of_link("multiplier", link, country):
@@ -230,7 +244,9 @@ class Chain:
         border = self._border(link, tail, head)
         if border is None:
             return Fraction(0)
-        return exact(border["cost_usd_per_feu"]) / self.t_per_feu if self.is_container else exact(border["cost_usd_per_t"])
+        return (
+            exact(border["cost_usd_per_feu"]) / self.t_per_feu if self.is_container else exact(border["cost_usd_per_t"])
+        )
 
     def _handling_charge(self, row: Record, backward: bool) -> Fraction:
         charge = exact(row["cost_usd_per_t"])
