@@ -18,7 +18,7 @@ demo: install
 	$(BIN)/corridor verify $(INSTANCE) results/port-choice
 	$(BIN)/corridor solve transshipment $(INSTANCE) --out results/transshipment --force
 	$(BIN)/corridor verify $(INSTANCE) results/transshipment
-	$(BIN)/corridor solve rolling-stock $(INSTANCE) --out results/rolling-stock --force
+	$(BIN)/corridor solve rolling-stock $(INSTANCE) --gap 0.01 --out results/rolling-stock --force
 	$(BIN)/corridor verify $(INSTANCE) results/rolling-stock
 
 test: install

@@ -135,7 +135,7 @@ class Formulation:
             needed = graph.problem.serve_all and not self.free_of_charge
             self.unserved.append(None if needed else self._variable("unserved", demand.demand_id))
         for service in graph.services:
-            self.taken.append(pulp.LpVariable(self.name("taken", service.contract_id), cat=pulp.LpBinary))
+            self.taken.append(self.lp.add_variable(self.name("taken", service.contract_id), cat=pulp.LpBinary))
         # (demand, variable) of every arc in use: what the shared rows sum over
         self._on_arc: dict[int, list[tuple[Demand, pulp.LpVariable]]] = defaultdict(list)
         for demand, flows in zip(graph.demands, self.flow, strict=True):
@@ -151,7 +151,7 @@ class Formulation:
             self._keep_contract(service, taken)
 
     def _variable(self, *name: object) -> pulp.LpVariable:
-        return pulp.LpVariable(self.name(*name), lowBound=0)
+        return self.lp.add_variable(self.name(*name), lowBound=0)
 
     def _cost(self) -> pulp.LpAffineExpression:
         """USD; for the elastic model (``free_of_charge``) the tonnes left behind and nothing else."""
