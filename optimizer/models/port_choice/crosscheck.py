@@ -129,6 +129,10 @@ class _Merged:
             self.model.add_linear_constraint(volume - service.least_t * taken >= 0.0)
             for key, flows in self.flow.items():
                 self._no_return(service.arcs, flows, self.graph.demands[self.groups[key][0]].sink)
+                left = mathopt.fast_sum(self.unserved[number] for number in self.groups[key])
+                for arcs in service.passes:  # row (6)
+                    once = mathopt.fast_sum(flows[arc] for arc in arcs.tolist() if arc in flows)
+                    self.model.add_linear_constraint(once + left <= demand_t[key])
 
     def _no_return(self, arcs: np.ndarray, flows: Mapping[int, mathopt.Variable], sink: int) -> None:
         """Row (5) of ``exact.py``: what enters a place over the arc of a contract leaves it other than back."""

@@ -22,10 +22,10 @@ from optimizer.models.port_choice.graph import (
     Ints,
     Limit,
     Pruning,
-    Service,
     named_resources,
     network_legs,
     place_names,
+    services_of,
     teu_per_tonne,
 )
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
@@ -189,7 +189,7 @@ def dated_graph(problem: PortChoice) -> DatedGraph:
     return DatedGraph(
         problem, network,
         np.concatenate([u.tail + u.first_vertex for u in info]), np.concatenate([u.head + u.first_vertex for u in info]),
-        demands, _daily_limits(network, info), _services(problem, network, info), label, vertex_label, unrolled, deadlines,
+        demands, _daily_limits(network, info), services_of(problem, network, lambda base_arcs: _arcs_over(base_arcs, info)), label, vertex_label, unrolled, deadlines,
     )  # fmt: skip
 
 
@@ -241,14 +241,12 @@ def _demands(
 def _daily_limits(network: LayeredNetwork, info: Sequence[Unrolled]) -> tuple[Limit, ...]:
     """A 365th of every annual capacity for the moves that start on a day."""
     limits = []
+    departure_day = np.concatenate([mine.arrays.departure_day for mine in info])
     for resource, place, unit, capacity, base_arcs in named_resources(network):
         by_day: dict[int, list[int]] = defaultdict(list)
-        for mine in info:
-            covered = np.zeros(mine.spacing.num_arcs + 1, dtype=bool)  # the last entry answers for HELD
-            covered[mine.spacing.super_arcs_of(base_arcs)[0]] = True
-            arcs = np.flatnonzero(covered[np.where(mine.arrays.arc == HELD, -1, mine.arrays.arc)])
-            for arc, day in zip(arcs.tolist(), mine.arrays.departure_day[arcs].tolist(), strict=True):
-                by_day[day].append(arc + mine.first_arc)
+        arcs = _arcs_over(base_arcs, info)
+        for arc, day in zip(arcs.tolist(), departure_day[arcs].tolist(), strict=True):
+            by_day[day].append(arc)
         limits += [
             Limit(resource, place, day, unit, capacity / DAYS_PER_YEAR, np.array(arcs))
             for day, arcs in sorted(by_day.items())
@@ -256,29 +254,11 @@ def _daily_limits(network: LayeredNetwork, info: Sequence[Unrolled]) -> tuple[Li
     return tuple(limits)
 
 
-def _services(problem: PortChoice, network: LayeredNetwork, info: Sequence[Unrolled]) -> tuple[Service, ...]:
-    """Contracts; an arc that passes several assets of one stands there as often."""
-    share = problem.year_share
-    found = []
-    for row in problem.corridor.table("contracts").itertuples(index=False):
-        base_arcs = np.flatnonzero(np.isin(network.asset.astype(str), list(row.assets)))
-        arcs: list[Ints] = [np.zeros(0, dtype=np.int64)]
-        for mine in info:
-            uses = np.zeros(mine.spacing.num_arcs + 1, dtype=np.int64)
-            covered, times = mine.spacing.super_arcs_of(base_arcs)
-            uses[covered] = times
-            arcs.append(
-                mine.first_arc
-                + np.repeat(np.arange(len(mine.tail)), uses[np.where(mine.arrays.arc == HELD, -1, mine.arrays.arc)])
-            )
-        most = row.max_t_per_year * share if row.max_t_per_year == row.max_t_per_year else np.inf
-        found.append(
-            Service(
-                str(row.contract_id),
-                row.fixed_cost_usd_per_year * share,
-                row.min_t_per_year * share,
-                most,
-                np.concatenate(arcs),
-            )
-        )
-    return tuple(found)
+def _arcs_over(base_arcs: Ints, info: Sequence[Unrolled]) -> Ints:
+    """Arcs of the unrolled graphs that pass any of some arcs of the layered network."""
+    found: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    for mine in info:
+        covered = np.zeros(mine.spacing.num_arcs + 1, dtype=bool)  # the last entry answers for HELD
+        covered[mine.spacing.super_arcs_of(base_arcs)[0]] = True
+        found.append(mine.first_arc + np.flatnonzero(covered[np.where(mine.arrays.arc == HELD, -1, mine.arrays.arc)]))
+    return np.concatenate(found)

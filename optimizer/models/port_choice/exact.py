@@ -13,10 +13,11 @@ Variables
     (3)   limit_r          sum_d sum_{a in A_r} k_rd f_da <= K_r
     (4)   most_s, least_s  m_s y_s <= sum_d sum_{a in A_s} f_da <= min(M_s, all that could pass) y_s
     (5)   onward_d_a       f_da <= flow that leaves the head of a and does not turn back, for the arcs of contracts with m_s > 0
+    (6)   once_d_s         sum over the arcs of one asset of s:  f_da <= Q_d - u_d, for contracts with m_s > 0
 
-With ``serve_all`` there are no u_d. Row (5) holds for every set of routes that do not come back to where they were; without it
-tonnes might go to and fro to fill a least volume. Where a plan still circles, its loops are cut out, and when a least volume
-breaks by that, the contract is given up: the plan is then FEASIBLE, with the bound of the model.
+With ``serve_all`` there are no u_d. Rows (5) and (6) hold for every set of routes that do not come back to where they were;
+without them tonnes might go to and fro to fill a least volume. Where a plan still circles, its loops are cut out, and when a
+least volume breaks by that, the contract is given up: the plan is then FEASIBLE, with the bound of the model.
 """
 
 from __future__ import annotations
@@ -210,6 +211,17 @@ class Formulation:
             )
             for demand, flows in zip(self.graph.demands, self.flow, strict=True):
                 self._go_onward(demand, flows, sorted(set(service.arcs.tolist())))
+            for arcs in service.passes:
+                self._pass_once(service, arcs.tolist())
+
+    def _pass_once(self, service: Service, arcs: Iterable[int]) -> None:
+        """(6) A tonne passes an asset of a contract once at most."""
+        for demand, flows, unserved in zip(self.graph.demands, self.flow, self.unserved, strict=True):
+            terms = [(flows[arc], 1.0) for arc in arcs if arc in flows]
+            if terms:
+                terms += [(unserved, 1.0)] if unserved is not None else []
+                name = "once", demand.demand_id, service.contract_id
+                self._row(terms, pulp.LpConstraintLE, demand.quantity_t, *name)
 
     def _go_onward(self, demand: Demand, flows: dict[int, pulp.LpVariable], arcs: Iterable[int]) -> None:
         tail, head = self.graph.tail, self.graph.head

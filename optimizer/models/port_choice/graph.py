@@ -6,6 +6,7 @@ formulations of the family start from here, and neither knows whether days are i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -73,13 +74,21 @@ class Limit:
 
 @dataclass(frozen=True)
 class Service:
-    """A contract with its volumes and fixed cost for the time the plan covers; ``most_t`` may be ``inf``."""
+    """A contract with its volumes and fixed cost for the time the plan covers; ``most_t`` may be ``inf``.
+
+    ``passes`` holds the arcs of each of its assets (each direction of a sea leg by itself): no route uses two of one entry.
+    """
 
     contract_id: str
     fixed_usd: float
     least_t: float
     most_t: float
-    arcs: Ints
+    passes: tuple[Ints, ...]
+
+    @property
+    def arcs(self) -> Ints:
+        """Arcs that count for the volume; one that passes several assets stands there as often."""
+        return np.concatenate([np.zeros(0, dtype=np.int64), *self.passes])
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,7 @@ def static_graph(problem: PortChoice) -> FlowGraph:
 
     return FlowGraph(
         problem, network, network.tail, network.head, tuple(demands), limits,
-        services_of(problem, network, network.asset), label, vertex_label,
+        services_of(problem, network), label, vertex_label,
     )  # fmt: skip
 
 
@@ -254,14 +263,26 @@ def named_resources(network: LayeredNetwork) -> list[tuple[str, str, str, float,
     return found
 
 
-def services_of(problem: PortChoice, network: LayeredNetwork, assets: npt.NDArray[np.object_]) -> tuple[Service, ...]:
-    """Contracts over arcs whose assets are given."""
+def services_of(
+    problem: PortChoice, network: LayeredNetwork, arcs_over: Callable[[Ints], Ints] = lambda base_arcs: base_arcs
+) -> tuple[Service, ...]:
+    """Contracts; ``arcs_over`` gives the arcs of the graph that pass arcs of the layered network."""
     share = problem.year_share
     found = []
     for row in problem.corridor.table("contracts").itertuples(index=False):
+        passes: dict[tuple[int, str, bool], list[int]] = defaultdict(list)
+        for arc in np.flatnonzero(np.isin(network.asset.astype(str), list(row.assets))).tolist():
+            kind = int(network.kind[arc])
+            # A ship's landing is a vertex of its own, so only a sea leg could be sailed to and fro without a loop.
+            passes[kind, network.asset[arc], kind == SEA and bool(network.backward[arc])].append(arc)
         most = row.max_t_per_year * share if row.max_t_per_year == row.max_t_per_year else np.inf
-        arcs = np.flatnonzero(np.isin(assets.astype(str), list(row.assets)))
         found.append(
-            Service(str(row.contract_id), row.fixed_cost_usd_per_year * share, row.min_t_per_year * share, most, arcs)
+            Service(
+                str(row.contract_id),
+                row.fixed_cost_usd_per_year * share,
+                row.min_t_per_year * share,
+                most,
+                tuple(arcs_over(np.array(base_arcs)) for base_arcs in passes.values()),
+            )
         )
     return tuple(found)
