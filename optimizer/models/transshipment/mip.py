@@ -118,7 +118,7 @@ def build(problem: Transshipment) -> Programme:
         The terminal is too large to be written down like this.
     """
     p = Programme(problem.site)
-    works = sum(len({c.way for c in p.choices if c.load is load} & {"yard"}) + 1 for load in p.site.loads)
+    works = len({(c.load.load_id, way) for c in p.choices for way in ("first", c.way) if way in ("first", "yard")})
     if (pairs := works * (works - 1) // 2) > MOST_PAIRS:
         raise UsageError(
             f"terminal '{p.site.terminal_id}' has {works} works, so {pairs} pairs to put in order; as a mixed-integer"

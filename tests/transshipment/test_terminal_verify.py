@@ -61,7 +61,10 @@ MUTATIONS = {
     "unknown onward train": ("loads", "A", {"outbound_id": "NOBODY"}),
     "onward train goes elsewhere": (
         "loads", "D",
-        {"mode": "direct", "outbound_id": "INDIAN", "unload_resource": "CRANE", "unload_start_min": 200, "unload_end_min": 240},
+        {
+            "mode": "direct", "outbound_id": "INDIAN",
+            "unload_resource": "CRANE", "unload_start_min": 200, "unload_end_min": 240,
+        },
     ),
     "unknown crane": ("loads", "A", {"unload_resource": "BAY"}),
     "unknown bogie bay": ("loads", "B", {"unload_resource": "CRANE"}),
