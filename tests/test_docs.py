@@ -1,8 +1,8 @@
 """The code blocks of README.md and docs/ are run.
 
 ``python`` blocks of a page run in one process, in order, after its ``bash`` blocks. Those run in a shell that stops at
-the first failure and where ``corridor`` is the command of this checkout; a ``text`` block right after one must share its
-words (not its numbers) with what was printed. Blocks with ``make`` need a fresh machine: only their targets are
+the first failure and where ``corridor`` is the command of this checkout; a ``text`` block right after one must share
+its words (not its numbers) with what was printed. Blocks with ``make`` need a fresh machine: only their targets are
 checked. Each page runs in its own directory with copies of the instances.
 """
 
