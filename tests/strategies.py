@@ -573,13 +573,15 @@ def terminals(**parameters: Any) -> st.SearchStrategy[Corridor]:
 
 @st.composite
 def rolling_stock_rows(draw: st.DrawFn) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    """Rows and settings of a wagon problem of a few days: a tree of places, a break of gauge, tight yards and train paths."""
+    """Rows and settings of a wagon problem of a few days: a tree, a break of gauge, tight yards and train paths."""
     days, num = draw(st.integers(3, 6), label="days"), draw(st.integers(2, 5), label="places")
     first_1435 = draw(st.integers(1, num), label="first place of the other gauge")
     nodes, links = [], []
     for place in range(num):
         country = "KZ" if place < first_1435 else "AF"
-        nodes.append({"node_id": f"p{place}", "name": f"P{place}", "country": country, "lat": 40.0, "lon": 60.0 + place})
+        nodes.append(
+            {"node_id": f"p{place}", "name": f"P{place}", "country": country, "lat": 40.0, "lon": 60.0 + place}
+        )
         if place == 0:
             continue
         parent = draw(st.integers(0, place - 1), label="parent")
@@ -587,26 +589,41 @@ def rolling_stock_rows(draw: st.DrawFn) -> tuple[dict[str, list[dict[str, Any]]]
         scarce = {"capacity_trains_per_day": draw(st.sampled_from((1, 2))), "max_train_wagons": 2}
         links.append(
             {
-                "link_id": f"l{place}", "from_node": f"p{parent}", "to_node": f"p{place}", "mode": "rail", "gauge_mm": gauge,
-                "length_km": draw(st.sampled_from((100, 240, 480, 700))), "speed_kmh": draw(st.sampled_from((20, 30))),
+                "link_id": f"l{place}",
+                "from_node": f"p{parent}",
+                "to_node": f"p{place}",
+                "mode": "rail",
+                "gauge_mm": gauge,
+                "length_km": draw(st.sampled_from((100, 240, 480, 700))),
+                "speed_kmh": draw(st.sampled_from((20, 30))),
                 **(scarce if draw(st.integers(0, 3), label="scarce paths") == 3 else {}),
             }
-        )  # fmt: skip
+        )
     handlings = [
         {
-            "handling_id": f"h{place}", "node_id": f"p{place}", "from_layer": "rail-1520", "to_layer": "rail-1435",
-            "technology": "bogie_exchange", "dwell_h": 6, "cost_usd_per_wagon": 10,
+            "handling_id": f"h{place}",
+            "node_id": f"p{place}",
+            "from_layer": "rail-1520",
+            "to_layer": "rail-1435",
+            "technology": "bogie_exchange",
+            "dwell_h": 6,
+            "cost_usd_per_wagon": 10,
         }
-        for place in range(first_1435) if draw(st.booleans(), label="bogie exchange")
-    ]  # fmt: skip
+        for place in range(first_1435)
+        if draw(st.booleans(), label="bogie exchange")
+    ]
     wagons = [
         {"wagon_id": "a", "gauges_mm": ("1520",), "typical_load_t": 60, "home_country": "KZ", "hire_usd_per_day": 20},
         {"wagon_id": "b", "gauges_mm": ("1435",), "typical_load_t": 40, "hire_usd_per_day": 15},
         {
-            "wagon_id": "c", "gauges_mm": ("1520", "1435"), "gauge_change": "bogie_exchange", "typical_load_t": 50,
-            "home_country": "AF", "hire_usd_per_day": 45,
+            "wagon_id": "c",
+            "gauges_mm": ("1520", "1435"),
+            "gauge_change": "bogie_exchange",
+            "typical_load_t": 50,
+            "home_country": "AF",
+            "hire_usd_per_day": 45,
         },
-    ]  # fmt: skip
+    ]
     for wagon in wagons:
         wagon.update(wagon_type="covered", payload_t=65, tare_t=20, length_m=14)
     gauge_at = st.sampled_from(range(num))
@@ -615,37 +632,55 @@ def rolling_stock_rows(draw: st.DrawFn) -> tuple[dict[str, list[dict[str, Any]]]
         wagon_id = draw(st.sampled_from("abc"), label="type")
         fleet.append(
             {
-                "fleet_id": f"f{number}", "type_id": wagon_id, "node_id": f"p{draw(gauge_at)}",
-                "gauge_mm": 1435 if wagon_id == "b" else 1520, "units": draw(st.integers(1, 3)),
+                "fleet_id": f"f{number}",
+                "type_id": wagon_id,
+                "node_id": f"p{draw(gauge_at)}",
+                "gauge_mm": 1435 if wagon_id == "b" else 1520,
+                "units": draw(st.integers(1, 3)),
                 "from_day": draw(st.sampled_from((0, 0, 1))),
             }
-        )  # fmt: skip
+        )
     orders = []
     for number in range(draw(st.integers(1, 4), label="orders")):
         origin, release = draw(gauge_at), draw(st.integers(0, days - 1))
         destination = draw(gauge_at.filter(lambda place, origin=origin: place != origin))
         orders.append(
             {
-                "order_id": f"o{number}", "origin": f"p{origin}", "destination": f"p{destination}", "commodity_id": draw(st.sampled_from(("grain", "boxes"))),
-                "quantity_t": draw(st.sampled_from((30, 60, 100, 130, 210.5))), "release_day": release,
-                "due_day": release + draw(st.integers(0, 2)), "unserved_usd_per_t": draw(st.sampled_from((1, 4, 20))),
+                "order_id": f"o{number}",
+                "origin": f"p{origin}",
+                "destination": f"p{destination}",
+                "commodity_id": draw(st.sampled_from(("grain", "boxes"))),
+                "quantity_t": draw(st.sampled_from((30, 60, 100, 130, 210.5))),
+                "release_day": release,
+                "due_day": release + draw(st.integers(0, 2)),
+                "unserved_usd_per_t": draw(st.sampled_from((1, 4, 20))),
             }
-        )  # fmt: skip
+        )
     if draw(st.booleans(), label="tight yard"):
         node = nodes[draw(gauge_at)]
         on_hand = sum(row["units"] for row in fleet if row["node_id"] == node["node_id"])
         node["yard_capacity_wagons"] = on_hand + draw(st.integers(0, 1))
     rows = {
-        "nodes": nodes, "links": links, "handlings": handlings, "wagons": wagons, "fleet": fleet, "orders": orders,
+        "nodes": nodes,
+        "links": links,
+        "handlings": handlings,
+        "wagons": wagons,
+        "fleet": fleet,
+        "orders": orders,
         "commodities": [dict(COMMODITIES[0], value_usd_per_t=100), dict(COMMODITIES[1], value_usd_per_t=100)],
-        "wagon_suits": [{"wagon_id": w, "commodity_id": c} for w, c in (("a", "grain"), ("b", "grain"), ("b", "boxes"), ("c", "grain"), ("c", "boxes"))],
+        "wagon_suits": [
+            {"wagon_id": w, "commodity_id": c}
+            for w, c in (("a", "grain"), ("b", "grain"), ("b", "boxes"), ("c", "grain"), ("c", "boxes"))
+        ],
         "borders": [{"border_id": "any", "dwell_h": draw(st.sampled_from((0, 12)))}],
-    }  # fmt: skip
+    }
     settings = {
-        "empty_usd_per_wagon_km": 0.1, "idle_usd_per_wagon_day": draw(st.sampled_from((0, 2))),
-        "foreign_usd_per_wagon_day": draw(st.sampled_from((0, 6))), "hire_allowed": draw(st.booleans(), label="hire"),
+        "empty_usd_per_wagon_km": 0.1,
+        "idle_usd_per_wagon_day": draw(st.sampled_from((0, 2))),
+        "foreign_usd_per_wagon_day": draw(st.sampled_from((0, 6))),
+        "hire_allowed": draw(st.booleans(), label="hire"),
         "load_unload_days": draw(st.sampled_from((0, 1, 0.5))),
-    }  # fmt: skip
+    }
     return rows, {"horizon": {"days": days}, "rolling_stock": settings}
 
 
@@ -661,36 +696,76 @@ def train_corridors(draw: st.DrawFn) -> Corridor:
     nodes = [{"node_id": f"p{i}", "name": f"P{i}", "country": "PK", "lat": 30.0, "lon": 66.0 + i} for i in range(num)]
     links = [
         {
-            "link_id": f"l{i}", "from_node": f"p{i}", "to_node": f"p{i + 1}", "mode": "rail", "gauge_mm": 1676, "length_km": draw(st.sampled_from((40, 150))),
-            "speed_kmh": 25, "ruling_gradient_permille": draw(st.sampled_from((5, 12, 25))), "electrified": draw(st.sampled_from(("no", "25kV"))),
+            "link_id": f"l{i}",
+            "from_node": f"p{i}",
+            "to_node": f"p{i + 1}",
+            "mode": "rail",
+            "gauge_mm": 1676,
+            "length_km": draw(st.sampled_from((40, 150))),
+            "speed_kmh": 25,
+            "ruling_gradient_permille": draw(st.sampled_from((5, 12, 25))),
+            "electrified": draw(st.sampled_from(("no", "25kV"))),
         }
         for i in range(num - 1)
-    ]  # fmt: skip
+    ]
     locomotives = [
-        {"loco_id": "dl", "traction": "diesel", "power_kw": 2240, "starting_te_kn": 360, "mass_t": 126, "cost_usd_per_day": 1440},
-        {"loco_id": "el", "traction": "electric", "power_kw": 4000, "starting_te_kn": 450, "mass_t": 130, "cost_usd_per_day": 1000},
+        {
+            "loco_id": "dl",
+            "traction": "diesel",
+            "power_kw": 2240,
+            "starting_te_kn": 360,
+            "mass_t": 126,
+            "cost_usd_per_day": 1440,
+        },
+        {
+            "loco_id": "el",
+            "traction": "electric",
+            "power_kw": 4000,
+            "starting_te_kn": 450,
+            "mass_t": 130,
+            "cost_usd_per_day": 1000,
+        },
     ]
     for row in locomotives:
         row.update(country="PK", gauge_mm=1676, max_speed_kmh=100)
     fleet = [
         {
-            "fleet_id": f"f{n}", "type_id": draw(st.sampled_from(("dl", "el"))), "node_id": f"p{draw(st.integers(0, num - 1))}", "gauge_mm": 1676,
-            "units": draw(st.integers(1, 3)), "from_day": draw(st.sampled_from((0, 0, 1))),
+            "fleet_id": f"f{n}",
+            "type_id": draw(st.sampled_from(("dl", "el"))),
+            "node_id": f"p{draw(st.integers(0, num - 1))}",
+            "gauge_mm": 1676,
+            "units": draw(st.integers(1, 3)),
+            "from_day": draw(st.sampled_from((0, 0, 1))),
         }
         for n in range(draw(st.integers(1, 3)))
-    ]  # fmt: skip
+    ]
     services = []
     for n in range(draw(st.integers(1, 4), label="trains")):
-        start, end = draw(st.tuples(st.integers(0, num - 1), st.integers(0, num - 1)).filter(lambda pair: pair[0] != pair[1]))
+        start, end = draw(
+            st.tuples(st.integers(0, num - 1), st.integers(0, num - 1)).filter(lambda pair: pair[0] != pair[1])
+        )
         way = range(start, end) if start < end else range(start - 1, end - 1, -1)
         services.append(
             {
-                "service_id": f"t{n}", "gauge_mm": 1676, "links": tuple(f"l{i}" for i in way), "from_node": f"p{start}", "depart_day": draw(st.integers(0, 2)),
-                "gross_t": draw(st.sampled_from((600, 1400, 2500))), "wagons": 20, "cancel_usd": draw(st.sampled_from((200, 3000, 20000))),
+                "service_id": f"t{n}",
+                "gauge_mm": 1676,
+                "links": tuple(f"l{i}" for i in way),
+                "from_node": f"p{start}",
+                "depart_day": draw(st.integers(0, 2)),
+                "gross_t": draw(st.sampled_from((600, 1400, 2500))),
+                "wagons": 20,
+                "cancel_usd": draw(st.sampled_from((200, 3000, 20000))),
             }
-        )  # fmt: skip
+        )
     commodities = [dict(COMMODITIES[0], value_usd_per_t=100)]
-    rows = {"nodes": nodes, "links": links, "locomotives": locomotives, "fleet": fleet, "train_services": services, "commodities": commodities}
+    rows = {
+        "nodes": nodes,
+        "links": links,
+        "locomotives": locomotives,
+        "fleet": fleet,
+        "train_services": services,
+        "commodities": commodities,
+    }
     return corridor_from_rows(rows, {"horizon": {"days": 4}})
 
 

@@ -1,7 +1,7 @@
 """Solving the wagon programme: relaxation, rounding around it, then the programme itself with the time that is left.
 
-With the loaded runs fixed, what remains is one flow per type, whole by itself unless yards or train paths bind. So only loaded
-runs are searched as integers; the rest is rounded afterwards by one more solve where it has to be.
+With the loaded runs fixed, what remains is one flow per type, whole by itself unless yards or train paths bind. So
+only loaded runs are searched as integers; the rest is rounded afterwards by one more solve where it has to be.
 
 1. The relaxation gives a bound and a price for every run.
 2. Loaded runs may take only the floor or ceiling of their relaxed value: a plan within seconds.
@@ -67,7 +67,9 @@ class _Search:
         for variable in self.model.hire.values():
             variable.cat = pulp.LpInteger if "hire" in whole else pulp.LpContinuous
         left = self.left_s()
-        limited = replace(self.options, time_limit_s=None if left is None else max(0.01, left * share), on_progress=self._relay)
+        limited = replace(
+            self.options, time_limit_s=None if left is None else max(0.01, left * share), on_progress=self._relay
+        )
         return solve_model(self.model.programme, limited, highs_options=highs)
 
     def _relay(self, progress: Progress) -> None:
@@ -101,10 +103,8 @@ class _Search:
 def solve_exact(problem: RollingStock, options: SolveOptions) -> Outcome:
     """Least-cost plan for wagons; see the module for the method and :mod:`exact` for the programme."""
     search = _Search(build(problem), options)
-    if (options.solver or "highs").lower() != "highs":
-        status = _solve_whole(search)
-    else:
-        status = _solve_steps(search)
+    steps = _solve_steps if (options.solver or "highs").lower() == "highs" else _solve_whole
+    status = steps(search)
     return _outcome(problem, search, status)
 
 
@@ -141,7 +141,9 @@ def _solve_steps(search: _Search) -> Status:
             break
         result = search.solve(whole)
         if result.bound is not None:
-            search.bound = max(search.bound, min(result.bound, search.cost if search.cost is not None else result.bound))
+            search.bound = max(
+                search.bound, min(result.bound, search.cost if search.cost is not None else result.bound)
+            )
         if result.status.has_plan:
             search.take_or_repair()
         elif result.status is Status.INFEASIBLE and search.cost is not None:
@@ -170,7 +172,12 @@ def what_is_missing(problem: RollingStock, moves: Moves, search: _Search) -> tup
     elastic = build(replace(problem, serve_all=False), moves)
     tonnes = pulp.lpSum(elastic.unserved.values())
     elastic.programme.setObjective(tonnes)
-    rest = _Search(elastic, replace(search.options, time_limit_s=None if search.left_s() is None else max(1.0, search.left_s() or 0), gap=0.01))
+    rest = _Search(
+        elastic,
+        replace(
+            search.options, time_limit_s=None if search.left_s() is None else max(1.0, search.left_s() or 0), gap=0.01
+        ),
+    )
     result = rest.solve({"loaded", "empty", "hire"})
     if not result.status.has_plan:
         return ("the orders cannot all be carried with the wagons, yards and train paths there are",)

@@ -1,8 +1,8 @@
 """Wagons a second time: OR-Tools MathOpt, another formulation, ways found by a search of its own.
 
-No stock variables: what stands at a place is everything that came minus everything that left, summed over the days before.
-Hire is counted by wagons taken and handed back each day, the tonnes of an order by steps of served quantity, and every pair of
-places has its empty move (nothing is pruned).
+No stock variables: what stands at a place is everything that came minus everything that left, summed over the days
+before. Hire is counted by wagons taken and handed back each day, the tonnes of an order by steps of served quantity,
+and every pair of places has its empty move (nothing is pruned).
 
     min  sum c x + sum over nights of n * standing + h * (days on hire) + f (q - served)
     (1)  arrived + supplied + hired - returned - left, summed up to day t  >= 0       each type, place and day: standing
@@ -48,11 +48,18 @@ class _Rails:
                 km, gauge = _fraction(link["length_km"]), int(link["gauge_mm"])
                 self.out[tail, gauge].append(((head, gauge), link["link_id"], tail, hours, km, Fraction(0), pair))
         for row in problem.table("handlings").to_dict("records"):
-            if row["technology"] != wagon["gauge_change"] or (form and row["cargo_forms"] and form not in row["cargo_forms"]):
+            if row["technology"] != wagon["gauge_change"] or (
+                form and row["cargo_forms"] and form not in row["cargo_forms"]
+            ):
                 continue
-            pairs = [(row["from_layer"], row["to_layer"])] + [(row["to_layer"], row["from_layer"])] * bool(row["both_ways"])
+            pairs = [(row["from_layer"], row["to_layer"])] + [(row["to_layer"], row["from_layer"])] * bool(
+                row["both_ways"]
+            )
             for first, second in pairs:
-                if not (first.startswith("rail-") and second.startswith("rail-")) or not {int(first[5:]), int(second[5:])} <= gauges:
+                if (
+                    not (first.startswith("rail-") and second.startswith("rail-"))
+                    or not {int(first[5:]), int(second[5:])} <= gauges
+                ):
                     continue
                 head, at = (row["node_id"], int(second[5:])), country[row["node_id"]]
                 usd = _fraction(row["cost_usd_per_wagon"])
@@ -108,8 +115,12 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     per_day, terminal = _fraction(settings.hours_per_day), _fraction(settings.load_unload_days)
     foreign, idle = _fraction(settings.foreign_usd_per_wagon_day), _fraction(settings.idle_usd_per_wagon_day)
     country = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["country"], strict=True))
-    form = dict(zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True))
-    suits = set(zip(problem.table("wagon_suits")["wagon_id"], problem.table("wagon_suits")["commodity_id"], strict=True))
+    form = dict(
+        zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True)
+    )
+    suits = set(
+        zip(problem.table("wagon_suits")["wagon_id"], problem.table("wagon_suits")["commodity_id"], strict=True)
+    )
     wagons, orders = problem.table("wagons").to_dict("records"), problem.table("orders").to_dict("records")
     fleet = problem.table("fleet").to_dict("records")
     model = mathopt.Model(name="rolling_stock_crosscheck")
@@ -120,7 +131,9 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     runs: list[tuple[Any, dict[str, Any]]] = []
     hires: list[tuple[Any, Any, dict[str, Any]]] = []
 
-    def add_run(wagon: dict[str, Any], order_id: str, start: Place, end: Place, way: list[tuple[Any, ...]], day: int) -> None:
+    def add_run(
+        wagon: dict[str, Any], order_id: str, start: Place, end: Place, way: list[tuple[Any, ...]], day: int
+    ) -> None:
         hours = sum((e[3] for e in way), Fraction(0))
         length = max(1, ceil(hours / per_day + (terminal if order_id else 0)))
         if not order_id and day + length >= days:
@@ -158,7 +171,11 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
             carrying = _Rails(problem, wagon, form[row["commodity_id"]] if wagon["gauge_change"] != "none" else "")
             for start in ((row["origin"], g) for g in gauges):
                 for end, way in carrying.tree(start).items():
-                    for day in range(row["release_day"], min(row["due_day"], days - 1) + 1) if way and end[0] == row["destination"] else ():
+                    for day in (
+                        range(row["release_day"], min(row["due_day"], days - 1) + 1)
+                        if way and end[0] == row["destination"]
+                        else ()
+                    ):
                         add_run(wagon, row["order_id"], start, end, way, day)
         for place in sorted(stands) if settings.hire_allowed else ():
             on_hire: Any = 0
@@ -168,7 +185,9 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                 on_hire = on_hire + taken - returned
                 model.add_linear_constraint(on_hire >= 0)
                 cost.append(float(wagon["hire_usd_per_day"]) * (days - day) * (taken - returned))
-                hires.append((taken, returned, {"wagon_id": wagon_id, "node_id": place[0], "gauge_mm": place[1], "day": day}))
+                hires.append(
+                    (taken, returned, {"wagon_id": wagon_id, "node_id": place[0], "gauge_mm": place[1], "day": day})
+                )
     for row in fleet:
         if row["type_id"] in night and row["from_day"] < days:
             flow[row["type_id"], (row["node_id"], int(row["gauge_mm"]))][int(row["from_day"])].append(int(row["units"]))
@@ -194,7 +213,16 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     return _read(problem, result, runs, hires, loads, options)
 
 
-def _add_standing(model: Any, mathopt: Any, problem: RollingStock, flow: Any, night: Any, foreign: Fraction, country: Any, cost: list[Any]) -> None:
+def _add_standing(
+    model: Any,
+    mathopt: Any,
+    problem: RollingStock,
+    flow: Any,
+    night: Any,
+    foreign: Fraction,
+    country: Any,
+    cost: list[Any],
+) -> None:
     """(1) and (4): running sums are what stands; they cost by the night and fill the yards."""
     yards: dict[tuple[str, int], list[Any]] = defaultdict(list)
     capacity = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["yard_capacity_wagons"], strict=True))
@@ -219,7 +247,7 @@ def _read(problem: RollingStock, result: Any, runs: Any, hires: Any, loads: Any,
         if result.status is Status.INFEASIBLE or problem.serve_all:
             words = ("not every order can be carried in full",) if result.status is Status.INFEASIBLE else ()
             return Outcome(result.status, conflicts=words)
-        nothing = {"runs": [], "hires": []}
+        nothing: dict[str, list[dict[str, Any]]] = {"runs": [], "hires": []}
         return _outcome(problem, nothing, loads, result.bound or 0.0, options)
     value = {variable: round(x) for variable, x in result.values.items()}
     chosen = [row | {"wagons": value[variable]} for variable, row in runs if value[variable] > 0]
@@ -233,7 +261,12 @@ def _read(problem: RollingStock, result: Any, runs: Any, hires: Any, loads: Any,
 
 
 def _outcome(
-    problem: RollingStock, rows: dict[str, list[dict[str, Any]]], loads: Any, bound: float | None, options: SolveOptions, cost: float | None = None
+    problem: RollingStock,
+    rows: dict[str, list[dict[str, Any]]],
+    loads: Any,
+    bound: float | None,
+    options: SolveOptions,
+    cost: float | None = None,
 ) -> Outcome:
     left = {row["order_id"]: _fraction(row["quantity_t"]) for row in problem.table("orders").to_dict("records")}
     for run in rows["runs"]:
@@ -253,10 +286,15 @@ def _standing_still(problem: RollingStock) -> float:
     settings, days = problem.corridor.config.rolling_stock, problem.days
     country = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["country"], strict=True))
     home = dict(zip(problem.table("wagons")["wagon_id"], problem.table("wagons")["home_country"], strict=True))
-    cost = sum(_fraction(r["quantity_t"]) * _fraction(r["unserved_usd_per_t"]) for r in problem.table("orders").to_dict("records"))
+    cost = sum(
+        _fraction(r["quantity_t"]) * _fraction(r["unserved_usd_per_t"])
+        for r in problem.table("orders").to_dict("records")
+    )
     for row in problem.table("fleet").to_dict("records"):
         if row["type_id"] in home:
             abroad = not is_blank(home[row["type_id"]]) and country[row["node_id"]] != home[row["type_id"]]
-            night = _fraction(settings.idle_usd_per_wagon_day) + (_fraction(settings.foreign_usd_per_wagon_day) if abroad else 0)
+            night = _fraction(settings.idle_usd_per_wagon_day) + (
+                _fraction(settings.foreign_usd_per_wagon_day) if abroad else 0
+            )
             cost += night * int(row["units"]) * max(0, days - int(row["from_day"]))
     return float(cost)

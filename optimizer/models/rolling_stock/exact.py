@@ -1,18 +1,18 @@
 """Wagons as one integer programme on the time-space network, in PuLP.
 
-Sets: types k with places p (station and gauge) and days t; loaded moves m of order o, empty moves e; nights follow days.
-Data: duration d, cost c of a move per wagon, night cost n, hire rate h, supply a of the fleet, load l_k, tonnes q_o, penalty f_o.
-Variables: x[m,t], x[e,t] wagons leaving on day t; s[k,p,t] wagons standing the night after day t; r[k,p,t] wagons on hire
-from place p on day t (integers); u[o] tonnes unserved.
+Sets: types k with places p (station and gauge) and days t; loaded moves m of order o, empty moves e; nights follow
+days. Data: duration d, cost c of a move per wagon, night cost n, hire rate h, supply a of the fleet, load l_k, tonnes
+q_o, penalty f_o. Variables: x[m,t], x[e,t] wagons leaving on day t; s[k,p,t] wagons standing the night after day t;
+r[k,p,t] wagons on hire from place p on day t (integers); u[o] tonnes unserved.
 
     min  sum c x + sum n s + sum h r + sum f u
-    (1)  s[k,p,t-1] + arrivals + a[k,p,t] + r[k,p,t] - r[k,p,t-1] = departures + s[k,p,t]     stock of each type, place and day
-    (2)  sum l x[m,t] + u[o] >= q_o                                                             tonnes of each order
-    (3)  sum l x[m,t] < q_o + largest l of the suited types                                     no more wagons than needed
-    (4)  sum of s at a station <= room of its yard                                              each night
-    (5)  sum of x over a link in one direction <= train paths x wagons of a train               each day of departure
-    (6)  rounding of (2): with b = q_o / l_k, f its fraction and g = l_j / l_k (fraction e):
-         sum_j (floor g + min(1, e / f)) x_j + u / (l_k f) >= ceil b                            implied; tightens the relaxation
+    (1)  s[k,p,t-1] + arrivals + a[k,p,t] + r[k,p,t] - r[k,p,t-1] = departures + s[k,p,t]   type, place and day
+    (2)  sum l x[m,t] + u[o] >= q_o                                                           tonnes of an order
+    (3)  sum l x[m,t] < q_o + largest l of the suited types                                   no wagon too many
+    (4)  sum of s at a station <= room of its yard                                            each night
+    (5)  sum of x over a link in one direction <= train paths x wagons of a train             day of departure
+    (6)  sum_j (floor g_j + min(1, e_j / f)) x_j + u[o] / (l_k f) >= ceil(q_o / l_k)          rounding of (2)
+         with f the fraction of q_o / l_k, g_j = l_j / l_k, e_j the fraction of g_j           implied, tightens
 
 (6) is the mixed-integer rounding cut (Nemhauser and Wolsey 1988). Only limits that can bind become rows (4) and (5).
 """
@@ -65,9 +65,12 @@ def build(problem: RollingStock, moves: Moves | None = None) -> WagonModel:
 
 
 def _add_variables(model: WagonModel, serve_all: bool) -> None:
-    moves, programme, cost = model.moves, model.programme, []
+    moves, programme = model.moves, model.programme
+    cost: list[tuple[Any, float]] = []
     for kind in moves.types.values():
-        most = None if kind.hire_usd else kind.most  # a price keeps it down by itself, and bounds slow the solver's cuts
+        most = (
+            None if kind.hire_usd else kind.most
+        )  # a price keeps it down by itself, and bounds slow the solver's cuts
         for number, (place, first) in enumerate(kind.first_day.items()):
             for day in range(first, moves.days):
                 name = _name(kind.wagon_id, place[0], place[1], number, f"d{day}")
@@ -85,8 +88,9 @@ def _add_variables(model: WagonModel, serve_all: bool) -> None:
             model.run[move, day] = programme.add_variable(f"run_{name}", 0, None, pulp.LpInteger)
             cost.append((model.run[move, day], float(move.usd)))
     for number, order in enumerate(moves.orders.values()):
-        most = 0.0 if serve_all else float(order.quantity_t)
-        model.unserved[order.order_id] = programme.add_variable(_name("unserved", order.order_id, number), 0, most)
+        left = 0.0 if serve_all else float(order.quantity_t)
+        name = _name("unserved", order.order_id, number)
+        model.unserved[order.order_id] = programme.add_variable(name, 0, left)
         cost.append((model.unserved[order.order_id], float(order.unserved_usd)))
     programme.setObjective(pulp.LpAffineExpression(cost))
 
@@ -133,7 +137,9 @@ def _carry_orders(model: WagonModel) -> None:
             wagons = order.quantity_t / load
             part = wagons - floor(wagons)
             if part:
-                weight = {k: floor(l / load) + min(Fraction(1), (l / load - floor(l / load)) / part) for k, l in loads.items()}
+                weight = {
+                    k: floor(mine / load) + min(Fraction(1), (mine / load % 1) / part) for k, mine in loads.items()
+                }
                 terms = [(v, float(weight[k])) for k, variables in by_type.items() for v in variables]
                 rounded = pulp.LpAffineExpression([*terms, (unserved, float(1 / (load * part)))]) >= ceil(wagons)
                 model.programme.addConstraint(rounded, _name("round", name, load))
@@ -164,7 +170,7 @@ def _fit_links(model: WagonModel) -> None:
 
 
 def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Solution:
-    """Solution tables of chosen runs and of the wagons on hire per place and day; unserved tonnes follow from the runs."""
+    """Solution tables of chosen runs and of the wagons on hire by place and day; unserved tonnes follow."""
     rows: list[dict[str, Any]] = []
     carried: dict[str, Fraction] = defaultdict(Fraction)
     chosen = [(move, day, count) for (move, day), count in runs.items() if count > 0]

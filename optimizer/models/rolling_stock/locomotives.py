@@ -1,20 +1,21 @@
-"""Locomotives as one integer programme, in PuLP: consists for the stages of trains, and the locomotives' way between them.
+"""Locomotives as one integer programme, in PuLP: consists for the stages of trains, and the locomotives' way between
+them.
 
-Sets: trains i with stages s and consists c of n[c,k] units of type k; for each type a time line of events at each place.
-Variables: y[i] the train runs, z[s,c] consist of a stage (binary); l light moves, w waiting units (integers).
+Sets: trains i with stages s and consists c of n[c,k] units of type k; for each type a time line of events at each
+place. Variables: y[i] the train runs, z[s,c] consist of a stage (binary); l light moves, w waiting units (integers).
 
     min  sum rate_k / 1440 * (minutes in trains, light and waiting away from home) + sum cancel (1 - y)
     (1)  sum over c of z[s,c] = y[i]                                      every stage of a running train has one consist
     (2)  waiting + arriving + fleet = leaving + waiting on                each type and event of its time line
 
-A unit costs by the day from leaving home until it stands at a home of its type again; what waits there is free for other work.
-Light moves start when locomotives come free, towards a home, or arrive just in time for a stage: all others cost the same or more.
+A unit costs by the day from leaving home until it stands at a home of its type again; what waits there is free for
+other work. Light moves start when locomotives come free, towards a home, or arrive just in time for a stage: all
+others cost the same or more.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -62,15 +63,21 @@ def build_trains(problem: RollingStock) -> TrainModel:
     cost: list[tuple[Any, float]] = []
     constant = sum(plan.cancel_usd.values(), Fraction(0))
     # type -> place -> minute -> terms: what arrives (+) and leaves (-)
-    events: dict[str, dict[str, dict[int, list[tuple[Any, int]]]]] = {k: defaultdict(lambda: defaultdict(list)) for k in locos}
+    events: dict[str, dict[str, dict[int, list[tuple[Any, int]]]]] = {
+        k: defaultdict(lambda: defaultdict(list)) for k in locos
+    }
     for number, (service, stages) in enumerate(plan.stages.items()):
-        runs = model.programme.add_variable(_name("train", service, number), 1 if problem.serve_all else 0, 1, pulp.LpInteger)
+        runs = model.programme.add_variable(
+            _name("train", service, number), 1 if problem.serve_all else 0, 1, pulp.LpInteger
+        )
         model.runs[service] = runs
         cost.append((runs, -float(plan.cancel_usd[service])))
         for stage in stages:
             chosen = []
             for choice, consist in enumerate(stage.consists):
-                name = _name("haul", service, number, stage.number, choice, *(part for pair in consist for part in pair))
+                name = _name(
+                    "haul", service, number, stage.number, choice, *(part for pair in consist for part in pair)
+                )
                 variable = model.programme.add_variable(name, 0, 1, pulp.LpInteger)
                 model.hauled[stage, consist] = variable
                 chosen.append(variable)
@@ -96,7 +103,12 @@ def _rate(loco: Mapping[str, Any]) -> Fraction:
 
 
 def _flow_of_type(
-    problem: RollingStock, model: TrainModel, book: RouteBook, loco: Mapping[str, Any], events: Any, cost: list[tuple[Any, float]]
+    problem: RollingStock,
+    model: TrainModel,
+    book: RouteBook,
+    loco: Mapping[str, Any],
+    events: Any,
+    cost: list[tuple[Any, float]],
 ) -> None:
     """(2) Time lines of one type: fleet, light moves, waiting."""
     loco_id, gauge, end = loco["loco_id"], int(loco["gauge_mm"]), problem.days * MINUTES_PER_DAY
@@ -171,7 +183,9 @@ def solve_trains(problem: RollingStock, options: SolveOptions) -> Outcome:
     if not result.status.has_plan or result.objective is None:
         if problem.serve_all:
             return Outcome(Status.NO_SOLUTION, bound=result.bound)
-        return Outcome(Status.FEASIBLE, _tables(model, running=False), nothing, max(0.0, min(result.bound or 0.0, nothing)))
+        return Outcome(
+            Status.FEASIBLE, _tables(model, running=False), nothing, max(0.0, min(result.bound or 0.0, nothing))
+        )
     solution = _tables(model)
     cost = float(plan_cost_trains(problem, model))
     bound = None if result.bound is None else min(result.bound, cost)
@@ -190,7 +204,10 @@ def _too_few(problem: RollingStock, options: SolveOptions) -> tuple[str, ...]:
         if not round(variable.value()):
             stage = max(model.plan.stages[service], key=lambda s: min(sum(n for _, n in c) for c in s.consists))
             choice = " or ".join(" + ".join(f"{n} {k}" for k, n in c) for c in stage.consists[:3])
-            words.append(f"train {service}: too few locomotives; from {stage.from_node} to {stage.to_node} it needs for example {choice}")
+            words.append(
+                f"train {service}: too few locomotives; from {stage.from_node} to {stage.to_node} "
+                f"it needs for example {choice}"
+            )
     return tuple(words)
 
 
@@ -209,7 +226,9 @@ def _tables(model: TrainModel, running: bool = True) -> Solution:
         if service in model.plan.impossible:
             cancelled.append({"service_id": service, "reason": model.plan.impossible[service]})
         elif not running or not round(model.runs[service].value()):
-            cancelled.append({"service_id": service, "reason": "cheaper to cancel than to bring locomotives, or none are free"})
+            cancelled.append(
+                {"service_id": service, "reason": "cheaper to cancel than to bring locomotives, or none are free"}
+            )
     tables = {"stages": stages, "light_moves": light, "cancelled": cancelled}
     return {name: frame(tables[name], row_model) for name, row_model in LOCOMOTIVE_TABLES.items()}
 
@@ -219,7 +238,10 @@ def plan_cost_trains(problem: RollingStock, model: TrainModel) -> Fraction:
     locos = {row["loco_id"]: row for row in problem.table("locomotives").to_dict("records")}
     end = problem.days * MINUTES_PER_DAY
     homes = {(row["type_id"], row["node_id"]) for row in problem.table("fleet").to_dict("records")}
-    cost = sum((usd for s, usd in model.plan.cancel_usd.items() if s not in model.runs or not round(model.runs[s].value())), Fraction(0))
+    cost = sum(
+        (usd for s, usd in model.plan.cancel_usd.items() if s not in model.runs or not round(model.runs[s].value())),
+        Fraction(0),
+    )
 
     def stay(loco_id: str, node: str, minute: int) -> Fraction:
         """Cost of a unit that would wait from then on."""

@@ -1,4 +1,4 @@
-"""What a wagon of each type can do: places, nights, loaded and empty moves with days and exact cost, before any day is chosen."""
+"""What a wagon of each type can do: places, nights, loaded and empty moves with their days and exact cost."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Move:
 class Orders:
     """One order as the models see it.
 
-    ``window`` are the days of departure inside the horizon, ``most_t`` the largest sum of typical loads it takes: below its
-    tonnes plus the largest load of a suited type.
+    ``window`` are the days of departure inside the horizon, ``most_t`` the largest sum of typical loads it takes:
+    below its tonnes plus the largest load of a suited type.
     """
 
     order_id: str
@@ -110,7 +110,9 @@ def wagon_moves(problem: RollingStock, book: RouteBook | None = None, prune: boo
     settings, days = problem.corridor.config.rolling_stock, problem.days
     hours_per_day, terminal_days = exact(settings.hours_per_day), exact(settings.load_unload_days)
     foreign = exact(settings.foreign_usd_per_wagon_day)
-    form = dict(zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True))
+    form = dict(
+        zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True)
+    )
     wagons = {row["wagon_id"]: row for row in problem.table("wagons").to_dict("records")}
     orders, ends, rows = {}, {}, problem.table("orders").to_dict("records")
     suits = problem.table("wagon_suits")
@@ -218,8 +220,12 @@ def _type(
 def _binding_yards(problem: RollingStock, types: Mapping[str, WagonType]) -> dict[str, int]:
     """Yards that all types with a place there could overfill."""
     room = {}
-    for node_id, capacity in zip(problem.table("nodes")["node_id"], problem.table("nodes")["yard_capacity_wagons"], strict=True):
-        visitors = sum(kind.most_at_all for kind in types.values() if any(place[0] == node_id for place in kind.first_day))
+    for node_id, capacity in zip(
+        problem.table("nodes")["node_id"], problem.table("nodes")["yard_capacity_wagons"], strict=True
+    ):
+        visitors = sum(
+            kind.most_at_all for kind in types.values() if any(place[0] == node_id for place in kind.first_day)
+        )
         if not is_blank(capacity) and visitors > capacity:
             room[node_id] = int(capacity)
     return room
@@ -242,8 +248,13 @@ def _binding_links(problem: RollingStock, types: Mapping[str, WagonType], moves:
     return room
 
 
-def _without_replaceable(empty: list[Move], yard_room: Mapping[str, int], link_room: Mapping[str, Fraction]) -> list[Move]:
-    """Drop moves A-C that A-B and B-C replace: as many days, no more cost or hours, no night in a limited yard, no scarce path used on another day."""
+def _without_replaceable(
+    empty: list[Move], yard_room: Mapping[str, int], link_room: Mapping[str, Fraction]
+) -> list[Move]:
+    """Drop moves A-C that A-B and B-C replace: as many days, no more cost or hours.
+
+    Kept are those that would stand in a limited yard at B or use a scarce train path on another day.
+    """
     leaving: dict[tuple[str, Place], dict[Place, Move]] = {}
     for move in empty:
         leaving.setdefault((move.wagon_id, move.start), {})[move.end] = move
@@ -254,11 +265,13 @@ def _without_replaceable(empty: list[Move], yard_room: Mapping[str, int], link_r
             second = leaving.get((move.wagon_id, via), {}).get(move.end)
             if second is None or via[0] in yard_room or scarce[id(second)]:
                 continue
-            if first.days + second.days == move.days and first.usd + second.usd <= move.usd:
-                if first.way.hours + second.way.hours <= move.way.hours and first.way.hours and second.way.hours:
-                    if scarce[id(first)] and first.way.links != move.way.links[: len(first.way.links)]:
-                        continue
-                    return True
+            parts = first.way, second.way
+            same_days = first.days + second.days == move.days and first.usd + second.usd <= move.usd
+            # Both parts take some time, so that no move is replaced by way of itself.
+            no_longer = min(w.hours for w in parts) > 0 and sum(w.hours for w in parts) <= move.way.hours
+            same_paths = not scarce[id(first)] or first.way.links == move.way.links[: len(first.way.links)]
+            if same_days and no_longer and same_paths:
+                return True
         return False
 
     return [move for move in empty if not replaceable(move)]

@@ -1,8 +1,8 @@
 """The question: which wagons (or locomotives) move where and when, on a corridor, over the days of its horizon.
 
 Wagons
-    Orders are served in whole wagons of suited types; wagons stand at places overnight, move empty, cross a break of gauge
-    where their technology is offered, and may be hired. Unserved tonnes pay a penalty.
+    Orders are served in whole wagons of suited types; wagons stand at places overnight, move empty, cross a break of
+    gauge where their technology is offered, and may be hired. Unserved tonnes pay a penalty.
 Locomotives
     Every dated train gets on each stage of its way enough tractive effort, or is cancelled at a penalty.
 
@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import Field
 
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Count, Day, Gauge, Identifier, Names, NonNegative, Positive, PositiveCount, Row, Text
+from optimizer.data.schema import Count, Day, Gauge, Identifier, Names, NonNegative, PositiveCount, Row, Text
 from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
 
 Stock = Literal["wagons", "locomotives"]
@@ -37,7 +37,9 @@ class Run(Row):
     to_node: Identifier = Field(description="place reached")
     to_gauge: Gauge = Field(description="gauge at arrival")
     depart_day: Day = Field(description="day of departure")
-    arrive_day: Day = Field(description="first day on which the wagons are free again; may lie after the horizon when loaded")
+    arrive_day: Day = Field(
+        description="first day on which the wagons are free again; may lie after the horizon when loaded"
+    )
     wagons: PositiveCount = Field(description="number of wagons")
     path: Names = Field(description="ids of links and handlings in running order, ';'-separated")
 
@@ -122,8 +124,8 @@ class RollingStock:
     Raises
     ------
     InstanceError
-        Tables without rows, types whose gauges contradict each other, stock on a gauge it cannot stand on, windows after the
-        horizon, more wagons on hand than a yard holds, trains whose links do not join up.
+        Tables without rows, types whose gauges contradict each other, stock on a gauge it cannot stand on, windows
+        after the horizon, more wagons on hand than a yard holds, trains whose links do not join up.
     UsageError
         Unknown ``stock``.
     """
@@ -135,7 +137,9 @@ class RollingStock:
 
     def __post_init__(self) -> None:
         if self.stock not in get_args(Stock):
-            raise UsageError(f"stock is '{self.stock}', expected wagons or locomotives{did_you_mean(self.stock, get_args(Stock))}")
+            raise UsageError(
+                f"stock is '{self.stock}', expected wagons or locomotives{did_you_mean(self.stock, get_args(Stock))}"
+            )
         faults = _wagon_faults(self.corridor) if self.stock == "wagons" else _train_faults(self.corridor)
         if faults:
             raise InstanceError(self.corridor.instance.path, faults)
@@ -153,7 +157,11 @@ class RollingStock:
 
 
 def _without_rows(corridor: Corridor, names: tuple[str, ...]) -> list[Fault]:
-    return [Fault(f"{n}.csv", "no rows in force, rolling stock needs at least one") for n in names if corridor.table(n).empty]
+    return [
+        Fault(f"{n}.csv", "no rows in force, rolling stock needs at least one")
+        for n in names
+        if corridor.table(n).empty
+    ]
 
 
 def is_blank(value: Any) -> bool:
@@ -169,29 +177,70 @@ def _wagon_faults(corridor: Corridor) -> list[Fault]:
         texts = wagon["gauges_mm"]
         bad = [g for g in texts if g not in ("1520", "1435", "1676")]
         if bad or not texts:
-            faults.append(Fault("wagons.csv", f"gauges_mm is '{';'.join(texts)}', expected 1520, 1435 or 1676, ';'-separated", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "wagons.csv",
+                    f"gauges_mm is '{';'.join(texts)}', expected 1520, 1435 or 1676, ';'-separated",
+                    int(line),
+                )
+            )
             continue
         gauges[wagon["wagon_id"]] = {int(g) for g in texts}
         if len(set(texts)) > 1 and wagon["gauge_change"] == "none":
-            faults.append(Fault("wagons.csv", f"wagon '{wagon['wagon_id']}' has several gauges but gauge_change 'none', expected bogie_exchange or variable_gauge", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "wagons.csv",
+                    f"wagon '{wagon['wagon_id']}' has several gauges but gauge_change 'none', "
+                    "expected bogie_exchange or variable_gauge",
+                    int(line),
+                )
+            )
     on_hand: dict[tuple[str, int], int] = {}
     for line, stock in corridor.table("fleet").iterrows():
         allowed = gauges.get(stock["type_id"])
         if allowed is not None and int(stock["gauge_mm"]) not in allowed:
             known = ", ".join(str(g) for g in sorted(allowed))
-            faults.append(Fault("fleet.csv", f"gauge_mm is {int(stock['gauge_mm'])}, expected a gauge of wagon '{stock['type_id']}': {known}", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "fleet.csv",
+                    f"gauge_mm is {int(stock['gauge_mm'])}, expected a gauge of wagon '{stock['type_id']}': {known}",
+                    int(line),
+                )
+            )
         if stock["type_id"] in gauges:
             for night in range(int(stock["from_day"]), days):
                 on_hand[stock["node_id"], night] = on_hand.get((stock["node_id"], night), 0) + int(stock["units"])
     for line, order in corridor.table("orders").iterrows():
         if order["due_day"] < order["release_day"]:
-            faults.append(Fault("orders.csv", f"due_day is {order['due_day']}, expected release_day {order['release_day']} or later", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "orders.csv",
+                    f"due_day is {order['due_day']}, expected release_day {order['release_day']} or later",
+                    int(line),
+                )
+            )
         elif order["release_day"] >= days:
-            faults.append(Fault("orders.csv", f"release_day is {order['release_day']}, expected a day of the horizon, at most {days - 1}", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "orders.csv",
+                    f"release_day is {order['release_day']}, expected a day of the horizon, at most {days - 1}",
+                    int(line),
+                )
+            )
     for line, node in corridor.table("nodes").iterrows():
-        room, most = node["yard_capacity_wagons"], max((on_hand.get((node["node_id"], t), 0) for t in range(days)), default=0)
+        room, most = (
+            node["yard_capacity_wagons"],
+            max((on_hand.get((node["node_id"], t), 0) for t in range(days)), default=0),
+        )
         if not is_blank(room) and most > room:
-            faults.append(Fault("nodes.csv", f"yard_capacity_wagons of '{node['node_id']}' is {int(room)}, but the fleet table puts {most} wagons there", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "nodes.csv",
+                    f"yard_capacity_wagons of '{node['node_id']}' is {int(room)}, "
+                    f"but the fleet table puts {most} wagons there",
+                    int(line),
+                )
+            )
     return faults
 
 
@@ -200,23 +249,49 @@ def _train_faults(corridor: Corridor) -> list[Fault]:
     gauge = dict(zip(corridor.table("locomotives")["loco_id"], corridor.table("locomotives")["gauge_mm"], strict=True))
     for line, stock in corridor.table("fleet").iterrows():
         if stock["type_id"] in gauge and int(stock["gauge_mm"]) != int(gauge[stock["type_id"]]):
-            faults.append(Fault("fleet.csv", f"gauge_mm is {int(stock['gauge_mm'])}, expected the gauge of locomotive '{stock['type_id']}': {int(gauge[stock['type_id']])}", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "fleet.csv",
+                    f"gauge_mm is {int(stock['gauge_mm'])}, expected the gauge of locomotive '{stock['type_id']}': "
+                    f"{int(gauge[stock['type_id']])}",
+                    int(line),
+                )
+            )
     links = corridor.table("links").set_index("link_id")
     for line, train in corridor.table("train_services").iterrows():
         name, at = train["service_id"], train["from_node"]
         if train["depart_day"] >= corridor.config.horizon.days:
-            faults.append(Fault("train_services.csv", f"depart_day is {train['depart_day']}, expected a day of the horizon, at most {corridor.config.horizon.days - 1}", int(line)))  # type: ignore[call-overload]
+            faults.append(
+                Fault(
+                    "train_services.csv",
+                    f"depart_day is {train['depart_day']}, expected a day of the horizon, "
+                    f"at most {corridor.config.horizon.days - 1}",
+                    int(line),
+                )
+            )
         if not train["links"]:
-            faults.append(Fault("train_services.csv", f"train '{name}' has no links", int(line)))  # type: ignore[call-overload]
+            faults.append(Fault("train_services.csv", f"train '{name}' has no links", int(line)))
         for link_id in train["links"]:
             if link_id not in links.index:
                 continue  # closed in this scenario: the train is cancelled, and the plan says so
             link = links.loc[link_id]
             if link["mode"] != "rail" or int(link["gauge_mm"]) != int(train["gauge_mm"]):
-                faults.append(Fault("train_services.csv", f"link '{link_id}' of train '{name}' is not rail of {int(train['gauge_mm'])} mm", int(line)))  # type: ignore[call-overload]
+                faults.append(
+                    Fault(
+                        "train_services.csv",
+                        f"link '{link_id}' of train '{name}' is not rail of {int(train['gauge_mm'])} mm",
+                        int(line),
+                    )
+                )
                 break
             if at not in (link["from_node"], link["to_node"]):
-                faults.append(Fault("train_services.csv", f"link '{link_id}' of train '{name}' does not touch '{at}', where the train stands before it", int(line)))  # type: ignore[call-overload]
+                faults.append(
+                    Fault(
+                        "train_services.csv",
+                        f"link '{link_id}' of train '{name}' does not touch '{at}', where the train stands before it",
+                        int(line),
+                    )
+                )
                 break
             at = link["to_node"] if at == link["from_node"] else link["from_node"]
     return faults

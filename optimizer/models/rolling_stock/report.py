@@ -62,8 +62,8 @@ def place_names(problem: RollingStock) -> dict[str, str]:
 def _by_type(problem: RollingStock, solution: Solution) -> dict[str, dict[str, float]]:
     """Stand, peaks and kilometres of each type.
 
-    A wagon counts as used from its first departure: the wagons of a type in use on a day are those that ever left by then, with
-    returning wagons taken before fresh ones; ``used_peak`` is the most ever under way at one time.
+    A wagon counts as used from its first departure: the wagons of a type in use on a day are those that ever left by
+    then, with returning wagons taken before fresh ones; ``used_peak`` is the most ever under way at one time.
     """
     length = dict(zip(problem.table("links")["link_id"], problem.table("links")["length_km"], strict=True))
     figures: dict[str, dict[str, float]] = {}
@@ -100,7 +100,16 @@ def _fleet_table(problem: RollingStock, solution: Solution) -> Table:
         share = f"{100 * f['empty_km'] / km:.0f}%" if km else "-"
         counts = [f"{f[key]:,.0f}" for key in ("stand", "used_peak", "hired_peak", "loaded_km", "empty_km")]
         rows.append([wagon_id, gauges[wagon_id], *counts, share])
-    columns = ["wagon type", "gauge mm", "own", "most under way", "most on hire", "loaded km", "empty km", "empty share"]
+    columns = [
+        "wagon type",
+        "gauge mm",
+        "own",
+        "most under way",
+        "most on hire",
+        "loaded km",
+        "empty km",
+        "empty share",
+    ]
     return Table("Fleet by type", columns, rows, "wagon-km; the empty share is of all wagon-km of the type")
 
 
@@ -129,7 +138,8 @@ def _orders_table(problem: RollingStock, solution: Solution) -> Table:
 
 
 def _empties_table(problem: RollingStock, solution: Solution) -> Table:
-    names, flows = place_names(problem), defaultdict(int)
+    names = place_names(problem)
+    flows: dict[tuple[str, str, str], int] = defaultdict(int)
     for run in solution["runs"].to_dict("records"):
         if run["kind"] == "empty":
             flows[run["wagon_id"], run["from_node"], run["to_node"]] += int(run["wagons"])
@@ -141,12 +151,14 @@ def _empties_table(problem: RollingStock, solution: Solution) -> Table:
 def unserved_reasons(problem: RollingStock, left: Mapping[str, float], moves: Moves | None = None) -> dict[str, str]:
     """Why orders are (partly) unserved, from facts of the problem: each reason is checked, in this order.
 
-    No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon can reach the
-    origin inside the window. Otherwise wagons could come, and the plan has better use for them.
+    No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon
+    can reach the origin inside the window. Otherwise wagons could come, and the plan has better use for them.
     """
     moves, book = moves or wagon_moves(problem), RouteBook(problem.corridor)
     wagons = {row["wagon_id"]: row for row in problem.table("wagons").to_dict("records")}
-    form = dict(zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True))
+    form = dict(
+        zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True)
+    )
     names, reachable = place_names(problem), {move.order_id for move in moves.loaded}
     reasons = {}
     for row in problem.table("orders").to_dict("records"):
@@ -184,11 +196,14 @@ def describe_unserved(problem: RollingStock, moves: Moves, solution: Solution) -
         if order.order_id not in left:
             continue
         tonnes = left[order.order_id]
-        what = f"order {order.order_id}, {names[row['origin']]} to {names[row['destination']]}: {tonnes:g} of {row['quantity_t']:g} t {row['commodity_id']} cannot be carried"
+        what = f"order {order.order_id}, {names[row['origin']]} to {names[row['destination']]}: {tonnes:g} "
+        what += f"of {row['quantity_t']:g} t {row['commodity_id']} cannot be carried"
         reason = reasons[order.order_id]
         if reason.startswith("wagons could"):
             largest = max(float(wagons[k]["typical_load_t"]) for k in order.suited)
             types = " or ".join(f"{k} ({'/'.join(wagons[k]['gauges_mm'])} mm)" for k in order.suited)
-            reason = f"at least {ceil(tonnes / largest)} wagons of {types} short at {names[row['origin']]} between day {order.window[0]} and {order.window[-1]}"
+            count = ceil(tonnes / largest)
+            reason = f"at least {count} wagon{'s' * (count > 1)} of {types} short at {names[row['origin']]} "
+            reason += f"between day {order.window[0]} and {order.window[-1]}"
         words.append(f"{what}: {reason}")
     return words

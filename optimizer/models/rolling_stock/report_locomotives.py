@@ -38,7 +38,7 @@ def kpis_trains(problem: RollingStock, solution: Solution) -> Mapping[str, float
 
 
 def report_trains(problem: RollingStock, solution: Solution) -> Sequence[Table]:
-    """Trains with their locomotives by stage; locomotive types with units on hand, most in trains, light km; cancelled trains."""
+    """Trains with their locomotives by stage, locomotive types with their use, cancelled trains."""
     names, plan = _names(problem), plan_trains(problem, RouteBook(problem.corridor))
     consists: dict[tuple[str, int], list[str]] = defaultdict(list)
     busy: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -53,9 +53,21 @@ def report_trains(problem: RollingStock, solution: Solution) -> Sequence[Table]:
         day, minute = divmod(stage.depart_min, MINUTES_PER_DAY)
         when = f"day {day} {minute // 60:02d}:{minute % 60:02d}"
         way = f"{names[stage.from_node]} - {names[stage.to_node]}"
-        rows.append([key[0], way, when, f"{float(stage.gradient_permille):g}", f"{float(stage.gross_t):,.0f}", " + ".join(consists[key])])
-    trains = Table("Trains and their locomotives", ["train", "stage", "departure", "gradient ‰", "gross t", "locomotives"], rows)
-    light, on_hand = _light_km(problem, solution), defaultdict(int)
+        rows.append(
+            [
+                key[0],
+                way,
+                when,
+                f"{float(stage.gradient_permille):g}",
+                f"{float(stage.gross_t):,.0f}",
+                " + ".join(consists[key]),
+            ]
+        )
+    trains = Table(
+        "Trains and their locomotives", ["train", "stage", "departure", "gradient ‰", "gross t", "locomotives"], rows
+    )
+    light = _light_km(problem, solution)
+    on_hand: dict[str, int] = defaultdict(int)
     for stock in problem.table("fleet").to_dict("records"):
         on_hand[stock["type_id"]] += int(stock["units"])
     rows = []
@@ -65,7 +77,9 @@ def report_trains(problem: RollingStock, solution: Solution) -> Sequence[Table]:
             now += units
             most = max(most, now)
         if on_hand[loco_id]:
-            rows.append([loco_id, str(int(loco["gauge_mm"])), str(on_hand[loco_id]), str(most), f"{light[loco_id]:,.0f}"])
+            rows.append(
+                [loco_id, str(int(loco["gauge_mm"])), str(on_hand[loco_id]), str(most), f"{light[loco_id]:,.0f}"]
+            )
     fleet = Table("Locomotives by type", ["type", "gauge mm", "on hand", "most in trains", "light km"], rows)
     reasons = [[row["service_id"], row["reason"]] for row in solution["cancelled"].to_dict("records")]
     return trains, fleet, Table("Cancelled trains", ["train", "why"], reasons)

@@ -1,7 +1,7 @@
 """Route book: the fastest rail way of a wagon type between two places, with its exact hours, kilometres and days.
 
-Vertices are (place, gauge). Links of a type's gauges join places, handlings of the type's own technology join gauges. The
-fastest way counts; of equally fast ones the shortest, by adding a billionth of an hour for each kilometre.
+Vertices are (place, gauge). Links of a type's gauges join places, handlings of the type's own technology join gauges.
+The fastest way counts; of equally fast ones the shortest, by adding a billionth of an hour for each kilometre.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def exact(value: Any) -> Fraction:
 
 @dataclass(frozen=True)
 class Way:
-    """One way. ``hours_in`` splits the hours by country, ``edge_hours`` by link and handling; ``links`` names each link with its direction (True: against from -> to)."""
+    """One way. ``hours_in`` splits the hours by country, ``edge_hours`` by link and handling.
+
+    ``links`` names each link with its direction (True: against from -> to).
+    """
 
     path: tuple[str, ...]
     links: tuple[tuple[str, bool], ...]
@@ -99,7 +102,9 @@ class RouteBook:
             best = [row for filled, row in fits if filled == max(f for f, _ in fits)]
             if len(best) > 1:
                 names = " and ".join(f"'{row['border_id']}'" for row in best)
-                faults.append(Fault("borders.csv", f"{names} fit a train from {a} to {b} equally well, expected one row"))
+                faults.append(
+                    Fault("borders.csv", f"{names} fit a train from {a} to {b} equally well, expected one row")
+                )
             found[a, b] = exact(best[0]["dwell_h"]) if best and a != b else Fraction(0)
         if faults:
             raise InstanceError(self._corridor.instance.path, faults)
@@ -138,7 +143,9 @@ class RouteBook:
                 edges.append((tail, _Edge(row["handling_id"], head, None, hours, Fraction(0), charge, (here, here))))
         return edges
 
-    def graph(self, gauges: tuple[int, ...], technology: str = "none", form: str = "", wired_only: bool = False) -> _Graph:
+    def graph(
+        self, gauges: tuple[int, ...], technology: str = "none", form: str = "", wired_only: bool = False
+    ) -> _Graph:
         """The rail network as one type sees it.
 
         Parameters

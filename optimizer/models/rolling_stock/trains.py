@@ -1,16 +1,18 @@
 """Trains cut into stages, and the consists of locomotives that can haul each stage.
 
-A train's way is cut where locomotives can be exchanged or the need for traction changes: at places where locomotives of its
-gauge are at home, where the wire begins or ends, and where the ruling gradient passes into another class (up to 12, up to 20,
-above 20 per mille), so that a banker can come and go on a ramp.
+A train's way is cut where locomotives can be exchanged or the need for traction changes: at places where locomotives
+of its gauge are at home, where the wire begins or ends, and where the ruling gradient passes into another class (up
+to 12, up to 20, above 20 per mille), so that a banker can come and go on a ramp.
 
 On a link a consist of locomotives must hold the train at ``MIN_SPEED_KMH`` on the ruling gradient i (per mille):
 
-    sum of efforts [kN] >= (gross mass + mass of locomotives) [t] * 9.81 * (i + w) / 1000,    w = 2 + 0.057 (v / 10)^2  [per mille]
+    sum of efforts [kN] >= (gross mass + mass of locomotives) [t] * 9.81 * (i + w) / 1000,    w = 2 + 0.057 (v / 10)^2
+     [per mille]
 
-with w after Strahl (1913) for mixed freight wagons. The effort of a unit is the least of its starting effort, its power over the
-speed, and adhesion 9.81 * mass * (7.5 / (v + 44) + 0.161) after Curtius and Kniffler (1944). The dearest link of a stage counts.
-Consists are one to four units of one type, or one unit of each of two types; electric ones need the wire on every link.
+with w after Strahl (1913) for mixed freight wagons. The effort of a unit is the least of its starting effort, its
+power over the speed, and adhesion 9.81 * mass * (7.5 / (v + 44) + 0.161) after Curtius and Kniffler (1944). The
+dearest link of a stage counts. Consists are one to four units of one type, or one unit of each of two types; electric
+ones need the wire on every link.
 """
 
 from __future__ import annotations
@@ -88,7 +90,9 @@ def gradient_class(gradient_permille: Fraction) -> int:
     return bisect_left(GRADIENT_CLASSES_PERMILLE, gradient_permille)
 
 
-def consists_for(locos: list[Mapping[str, Any]], gross_t: Fraction, gradient: Fraction, wired: bool) -> tuple[Consist, ...]:
+def consists_for(
+    locos: list[Mapping[str, Any]], gross_t: Fraction, gradient: Fraction, wired: bool
+) -> tuple[Consist, ...]:
     """Every consist of the rule in the module docstring that can haul the mass."""
     usable = [loco for loco in locos if wired or loco["traction"] != "electric"]
 
@@ -127,7 +131,9 @@ def plan_trains(problem: RollingStock, book: RouteBook) -> TrainPlan:
         for link_id in train["links"]:
             link = links[link_id]
             head = link["to_node"] if at == link["from_node"] else link["from_node"]
-            gradient = Fraction(0) if is_blank(link["ruling_gradient_permille"]) else exact(link["ruling_gradient_permille"])
+            gradient = (
+                Fraction(0) if is_blank(link["ruling_gradient_permille"]) else exact(link["ruling_gradient_permille"])
+            )
             wired, grade = link["electrified"] not in ("", "no"), gradient_class(gradient)
             crossing = book.border_hours.get((book.country[at], book.country[head]), Fraction(0))
             arrive = clock + link_minutes(exact(link["length_km"]) / exact(link["speed_kmh"]) + crossing, per_day)
@@ -146,7 +152,10 @@ def plan_trains(problem: RollingStock, book: RouteBook) -> TrainPlan:
         without = next((stage for stage in made if not stage.consists), None)
         if without is not None:
             steep = f"{float(without.gradient_permille):g} per mille"
-            impossible[service] = f"no consist can haul {float(without.gross_t):g} t from {without.from_node} to {without.to_node} ({steep})"
+            impossible[service] = (
+                f"no consist can haul {float(without.gross_t):g} t "
+                f"from {without.from_node} to {without.to_node} ({steep})"
+            )
         else:
             stages[service] = tuple(made)
     return TrainPlan(stages, impossible, cancel)

@@ -34,7 +34,11 @@ class Facts:
         table = {name: problem.table(name).to_dict("records") for name in problem.corridor.tables}
         self.days, self.settings = problem.days, problem.corridor.config.rolling_stock
         self.country = {row["node_id"]: row["country"] for row in table["nodes"]}
-        self.yard = {row["node_id"]: row["yard_capacity_wagons"] for row in table["nodes"] if _filled(row["yard_capacity_wagons"])}
+        self.yard = {
+            row["node_id"]: row["yard_capacity_wagons"]
+            for row in table["nodes"]
+            if _filled(row["yard_capacity_wagons"])
+        }
         self.links = {row["link_id"]: row for row in table["links"] if row["mode"] == "rail"}
         self.handlings = {row["handling_id"]: row for row in table["handlings"]}
         self.borders = [row for row in table["borders"] if not _filled(row["mode"]) or row["mode"] == "rail"]
@@ -55,7 +59,9 @@ class Facts:
                 best, dwell = sum(keys), _exact(row["dwell_h"])
         return dwell
 
-    def step(self, asset: str, at: Place, wagon: Mapping[str, Any], form: str) -> tuple[Place, Fraction, Fraction, Fraction] | str:
+    def step(
+        self, asset: str, at: Place, wagon: Mapping[str, Any], form: str
+    ) -> tuple[Place, Fraction, Fraction, Fraction] | str:
         """Next place, hours, km and charge of one edge, or what is wrong with it."""
         gauges = {int(g) for g in wagon["gauges_mm"]}
         if asset in self.links:
@@ -77,7 +83,11 @@ class Facts:
                 target = row["from_layer"]
             if not target:
                 return "path is not joined up"
-            if row["technology"] != wagon["gauge_change"] or not target.startswith("rail-") or int(target[5:]) not in gauges:
+            if (
+                row["technology"] != wagon["gauge_change"]
+                or not target.startswith("rail-")
+                or int(target[5:]) not in gauges
+            ):
                 return "wagon type cannot change gauge here"
             if form and row["cargo_forms"] and form not in row["cargo_forms"]:
                 return "gauge change does not take the cargo"
@@ -152,9 +162,13 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
         change[run["wagon_id"], start, int(run["depart_day"])] -= int(run["wagons"])
         change[run["wagon_id"], end, int(run["arrive_day"])] += int(run["wagons"])
         if run["order_id"]:
-            carried[run["order_id"]].append((_exact(facts.wagons[run["wagon_id"]]["typical_load_t"]), int(run["wagons"])))
+            carried[run["order_id"]].append(
+                (_exact(facts.wagons[run["wagon_id"]]["typical_load_t"]), int(run["wagons"]))
+            )
     for stock in facts.fleet:
-        change[stock["type_id"], (stock["node_id"], int(stock["gauge_mm"])), int(stock["from_day"])] += int(stock["units"])
+        change[stock["type_id"], (stock["node_id"], int(stock["gauge_mm"])), int(stock["from_day"])] += int(
+            stock["units"]
+        )
     total += _check_hires(facts, hires, change, found)
     total += _check_stock(facts, change, found)
     total += _check_orders(facts, carried, unserved, problem.serve_all, found)
@@ -164,13 +178,22 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
         if _filled(link["capacity_trains_per_day"]) and _filled(link["max_train_wagons"]):
             room = _exact(link["capacity_trains_per_day"]) * share * int(link["max_train_wagons"])
             if wagons > room:
-                found.append(Violation("too many wagons for the train paths", f"{link_id} from {tail} on day {day}", float(wagons - room), "wagons"))
-    if cost is not None and abs(_exact(cost) - total) > TOLERANCE * max(1, abs(total)):
+                found.append(
+                    Violation(
+                        "too many wagons for the train paths",
+                        f"{link_id} from {tail} on day {day}",
+                        float(wagons - room),
+                        "wagons",
+                    )
+                )
+    if cost is not None and abs(_exact(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
         found.append(Violation("claimed cost is not the cost of the plan", "cost", float(_exact(cost) - total), "USD"))
     return tuple(found)
 
 
-def _check_run(facts: Facts, run: Mapping[str, Any], passing: dict[tuple[str, str, int], int]) -> tuple[list[Violation], Fraction]:
+def _check_run(
+    facts: Facts, run: Mapping[str, Any], passing: dict[tuple[str, str, int], int]
+) -> tuple[list[Violation], Fraction]:
     """Rules of one run and its cost."""
     name, found = f"run {run['run_id']}", list[Violation]()
 
@@ -196,7 +219,11 @@ def _check_run(facts: Facts, run: Mapping[str, Any], passing: dict[tuple[str, st
         if (order["origin"], order["destination"]) != (start[0], end[0]):
             broken("run does not lead from the order's origin to its destination")
         if not int(order["release_day"]) <= depart <= int(order["due_day"]):
-            broken("departure outside the order's window", max(int(order["release_day"]) - depart, depart - int(order["due_day"])), "days")
+            broken(
+                "departure outside the order's window",
+                max(int(order["release_day"]) - depart, depart - int(order["due_day"])),
+                "days",
+            )
     else:
         mine = {(row["node_id"], int(row["gauge_mm"])) for row in facts.fleet if row["type_id"] == run["wagon_id"]}
         for row in facts.orders.values():
@@ -237,7 +264,9 @@ def _check_run(facts: Facts, run: Mapping[str, Any], passing: dict[tuple[str, st
     return found, usd * count
 
 
-def _check_hires(facts: Facts, hires: list[dict[str, Any]], change: dict[tuple[str, Place, int], int], found: list[Violation]) -> Fraction:
+def _check_hires(
+    facts: Facts, hires: list[dict[str, Any]], change: dict[tuple[str, Place, int], int], found: list[Violation]
+) -> Fraction:
     """Hired wagons appear and go back where the type stands in the fleet table; returns what the hire costs."""
     places = {(row["type_id"], (row["node_id"], int(row["gauge_mm"]))) for row in facts.fleet}
     balance: dict[tuple[str, Place], dict[int, int]] = defaultdict(lambda: defaultdict(int))
@@ -248,7 +277,9 @@ def _check_hires(facts: Facts, hires: list[dict[str, Any]], change: dict[tuple[s
         if not facts.settings.hire_allowed:
             found.append(Violation("hire is not allowed", where, int(hire["units"]), "wagons"))
         if (hire["wagon_id"], place) not in places:
-            found.append(Violation("hire where the type does not stand in the fleet", where, int(hire["units"]), "wagons"))
+            found.append(
+                Violation("hire where the type does not stand in the fleet", where, int(hire["units"]), "wagons")
+            )
         if not 0 <= day < facts.days or int(hire["units"]) < 1 or hire["change"] not in ("on", "off"):
             found.append(Violation("hire outside the horizon or without wagons", where, int(hire["units"]), "wagons"))
             continue
@@ -260,7 +291,14 @@ def _check_hires(facts: Facts, hires: list[dict[str, Any]], change: dict[tuple[s
         for day in range(facts.days):
             on_hire += by_day.get(day, 0)
             if on_hire < 0:
-                found.append(Violation("more wagons handed back than hired", f"{wagon_id} at {place[0]} on day {day}", -on_hire, "wagons"))
+                found.append(
+                    Violation(
+                        "more wagons handed back than hired",
+                        f"{wagon_id} at {place[0]} on day {day}",
+                        -on_hire,
+                        "wagons",
+                    )
+                )
             if wagon_id in facts.wagons:
                 total += on_hire * _exact(facts.wagons[wagon_id]["hire_usd_per_day"])
     return total
@@ -284,12 +322,23 @@ def _check_stock(facts: Facts, change: Mapping[tuple[str, Place, int], int], fou
         for day in range(facts.days):
             standing += by_day.get(day, 0)
             if standing < 0:
-                found.append(Violation("more wagons leave than stand there", f"{wagon_id} at {place[0]} ({place[1]} mm) on day {day}", -standing, "wagons"))
+                found.append(
+                    Violation(
+                        "more wagons leave than stand there",
+                        f"{wagon_id} at {place[0]} ({place[1]} mm) on day {day}",
+                        -standing,
+                        "wagons",
+                    )
+                )
             total += standing * night
             in_yard[place[0], day] += standing
     for (node, day), standing in in_yard.items():
         if node in facts.yard and standing > facts.yard[node]:
-            found.append(Violation("yard over capacity", f"{node} in the night of day {day}", standing - facts.yard[node], "wagons"))
+            found.append(
+                Violation(
+                    "yard over capacity", f"{node} in the night of day {day}", standing - facts.yard[node], "wagons"
+                )
+            )
     return total
 
 
@@ -313,15 +362,29 @@ def _check_orders(
         if wagon_id in facts.wagons:
             suited_loads[commodity_id].append(_exact(facts.wagons[wagon_id]["typical_load_t"]))
     for order_id, order in facts.orders.items():
-        quantity, tonnes = _exact(order["quantity_t"]), sum((load * n for load, n in carried.get(order_id, ())), Fraction(0))
+        quantity, tonnes = (
+            _exact(order["quantity_t"]),
+            sum((load * n for load, n in carried.get(order_id, ())), Fraction(0)),
+        )
         if tonnes + left[order_id] < quantity - TOLERANCE:
-            found.append(Violation("tonnes neither carried nor listed as unserved", f"order {order_id}", float(quantity - tonnes - left[order_id]), "t"))
+            found.append(
+                Violation(
+                    "tonnes neither carried nor listed as unserved",
+                    f"order {order_id}",
+                    float(quantity - tonnes - left[order_id]),
+                    "t",
+                )
+            )
         if serve_all and left[order_id]:
             found.append(Violation("order not carried in full", f"order {order_id}", float(left[order_id]), "t"))
         if left[order_id] > quantity + TOLERANCE:
-            found.append(Violation("more unserved than ordered", f"order {order_id}", float(left[order_id] - quantity), "t"))
+            found.append(
+                Violation("more unserved than ordered", f"order {order_id}", float(left[order_id] - quantity), "t")
+            )
         largest = max(suited_loads[order["commodity_id"]], default=Fraction(0))
         if tonnes and tonnes >= quantity + largest:
-            found.append(Violation("more wagons than the order needs", f"order {order_id}", float(tonnes - quantity), "t"))
+            found.append(
+                Violation("more wagons than the order needs", f"order {order_id}", float(tonnes - quantity), "t")
+            )
         total += left[order_id] * _exact(order["unserved_usd_per_t"])
     return total

@@ -29,7 +29,7 @@ def _gradient(link: Mapping[str, Any]) -> Fraction:
 
 
 def verify_trains(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
-    """Every broken rule of a locomotive plan (tables ``stages``, ``light_moves``, ``cancelled``); ``cost`` is the claim in USD."""
+    """Every broken rule of a locomotive plan (tables ``stages``, ``light_moves``, ``cancelled``); ``cost`` in USD."""
     facts, found = Facts(problem), list[Violation]()
     locos = {row["loco_id"]: row for row in problem.table("locomotives").to_dict("records")}
     homes: dict[str, set[str]] = defaultdict(set)
@@ -63,7 +63,9 @@ def verify_trains(problem: RollingStock, solution: Solution, cost: float | None 
             known.add((service, number))
             total += _check_stage(train, number, stage, given.get((service, number), []), locos, change, found)
     for service, number in sorted(set(given) - known):
-        found.append(Violation("locomotives on a stage that does not run", f"train {service}, stage {number}", 1, "stages"))
+        found.append(
+            Violation("locomotives on a stage that does not run", f"train {service}, stage {number}", 1, "stages")
+        )
     for move in solution["light_moves"].to_dict("records"):
         total += _check_light(facts, problem, move, locos, change, found)
     end = problem.days * DAY_MIN
@@ -71,20 +73,34 @@ def verify_trains(problem: RollingStock, solution: Solution, cost: float | None 
         standing, since = 0, 0
         for minute in sorted(by_minute):
             if node not in homes[loco_id]:
-                total += standing * max(0, min(minute, end) - min(since, end)) * _exact(locos[loco_id]["cost_usd_per_day"]) / DAY_MIN
+                total += (
+                    standing
+                    * max(0, min(minute, end) - min(since, end))
+                    * _exact(locos[loco_id]["cost_usd_per_day"])
+                    / DAY_MIN
+                )
             standing, since = standing + by_minute[minute], minute
             if standing < 0:
-                found.append(Violation("more locomotives leave than stand there", f"{loco_id} at {node} in minute {minute}", -standing, "units"))
+                found.append(
+                    Violation(
+                        "more locomotives leave than stand there",
+                        f"{loco_id} at {node} in minute {minute}",
+                        -standing,
+                        "units",
+                    )
+                )
         if node not in homes[loco_id]:
             total += standing * max(0, end - min(since, end)) * _exact(locos[loco_id]["cost_usd_per_day"]) / DAY_MIN
-    if cost is not None and abs(_exact(cost) - total) > TOLERANCE * max(1, abs(total)):
+    if cost is not None and abs(_exact(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
         found.append(Violation("claimed cost is not the cost of the plan", "cost", float(_exact(cost) - total), "USD"))
     return tuple(found)
 
 
 def _minutes(facts: Facts, link: Mapping[str, Any], at: str) -> tuple[str, int]:
     other = link["to_node"] if at == link["from_node"] else link["from_node"]
-    hours = _exact(link["length_km"]) / _exact(link["speed_kmh"]) + facts.border_h(facts.country[at], facts.country[other])
+    hours = _exact(link["length_km"]) / _exact(link["speed_kmh"]) + facts.border_h(
+        facts.country[at], facts.country[other]
+    )
     return other, ceil(hours / _exact(facts.settings.hours_per_day) * DAY_MIN)
 
 
@@ -107,7 +123,13 @@ def _stages(facts: Facts, train: Mapping[str, Any], depots: set[tuple[str, int]]
 
 
 def _check_stage(
-    train: Mapping[str, Any], number: int, stage: Mapping[str, Any], rows: list[dict[str, Any]], locos: Any, change: Any, found: list[Violation]
+    train: Mapping[str, Any],
+    number: int,
+    stage: Mapping[str, Any],
+    rows: list[dict[str, Any]],
+    locos: Any,
+    change: Any,
+    found: list[Violation],
 ) -> Fraction:
     """Consist, effort and wire of one stage; returns its cost."""
     name, units = f"train {train['service_id']}, stage {number}", sum(int(row["units"]) for row in rows)
@@ -131,7 +153,11 @@ def _check_stage(
         if loco["traction"] == "electric" and not all(_wired(link) for link in stage["links"]):
             found.append(Violation("electric locomotive without a wire", name, n, "units"))
         mass += n * _exact(loco["mass_t"])
-        limits = _exact(loco["starting_te_kn"]), _exact(loco["power_kw"]) / (Fraction(MIN_SPEED_KMH) * 1000 / 3600), gravity * _exact(loco["mass_t"]) * adhesion
+        limits = (
+            _exact(loco["starting_te_kn"]),
+            _exact(loco["power_kw"]) / (Fraction(MIN_SPEED_KMH) * 1000 / 3600),
+            gravity * _exact(loco["mass_t"]) * adhesion,
+        )
         effort += n * min(limits)
         cost += n * _exact(loco["cost_usd_per_day"]) * (stage["arrive"] - stage["depart"]) / DAY_MIN
         change[row["loco_id"], stage["from"]][stage["depart"]] -= n
@@ -143,9 +169,15 @@ def _check_stage(
     return cost
 
 
-def _check_light(facts: Facts, problem: RollingStock, move: Mapping[str, Any], locos: Any, change: Any, found: list[Violation]) -> Fraction:
+def _check_light(
+    facts: Facts, problem: RollingStock, move: Mapping[str, Any], locos: Any, change: Any, found: list[Violation]
+) -> Fraction:
     """A light move's way, end and cost."""
-    name, units, loco = f"{move['loco_id']} light from {move['from_node']}", int(move["units"]), locos.get(move["loco_id"])
+    name, units, loco = (
+        f"{move['loco_id']} light from {move['from_node']}",
+        int(move["units"]),
+        locos.get(move["loco_id"]),
+    )
     if loco is None or units < 1 or not move["path"]:
         found.append(Violation("light move of no locomotive or without a path", name, units, "units"))
         return Fraction(0)
