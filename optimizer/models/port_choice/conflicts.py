@@ -39,7 +39,8 @@ def conflict_words(graph: FlowGraph, unserved_t: Sequence[float], prices: Mappin
 
 
 def _shortfall(graph: FlowGraph, demand: Demand, left: float, kind: str, period: str) -> str:
-    start = f"{kind} {demand.demand_id} ({demand.place}, {demand.commodity_id}): {left:,.10g} of {demand.quantity_t:,.10g} {period}"
+    amounts = f"{left:,.10g} of {demand.quantity_t:,.10g} {period}"
+    start = f"{kind} {demand.demand_id} ({demand.place}, {demand.commodity_id}): {amounts}"
     if math.isinf(demand.cheapest_usd_per_t):
         return f"{start} cannot be carried, there is no route{' within the horizon' if graph.problem.dated else ''}"
     return f"{start} cannot be carried within the capacities"

@@ -1,15 +1,16 @@
 """Port choice a second time, in OR-Tools MathOpt, with the lanes that may share tonnes merged.
 
-Demands with the same commodity, destination and (dated) deadline have equal arc costs and the same sink; only their origins
-differ. One flow per such group k replaces theirs:
+Demands with the same commodity, destination and (dated) deadline have equal arc costs and the same sink; only their
+origins differ. One flow per such group k replaces theirs:
 
     min   sum_k sum_a g_ka f_ka + sum_d p_d u_d + sum_s F_s y_s
     s.t.  flow out of v - flow into v = sum over the demands d of k that start at v of (Q_d - u_d),  v not the sink
           sum_k sum_{a in A_r} k_rk f_ka <= K_r,   m_s y_s <= volume_s <= min(M_s, all that could pass) y_s
 
-The optimum is that of ``exact.py``, whose variables are one flow per demand. Served tonnes are the surplus of a source, so the plan
-follows by taking each group's flow apart from one source after the other. ``pdlp`` meets rows only to a tolerance: its plan is cut
-back to the capacities, and the bound comes from its prices, exact whatever they are (Lagrangian, by shortest paths).
+The optimum is that of ``exact.py``, whose variables are one flow per demand. Served tonnes are the surplus of a
+source, so the plan follows by taking each group's flow apart from one source after the other. ``pdlp`` meets rows
+only to a tolerance: its plan is cut back to the capacities, and the bound comes from its prices, exact whatever
+they are (Lagrangian, by shortest paths).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from optimizer.solvers.mathopt import MathOptResult, solve_mathopt
 
 
 def solve_crosscheck(problem: PortChoice, options: SolveOptions) -> Outcome:
-    """Solve the merged model; ``options.solver`` is ``highs``, ``glop``, ``pdlp`` or ``scip`` (contracts need highs or scip)."""
+    """Solve the merged model; ``options.solver`` is ``highs``, ``glop``, ``pdlp`` or ``scip`` (contracts need highs
+    or scip)."""
     started = time.monotonic()
     graph = build_graph(problem)
     model = _Merged(graph)

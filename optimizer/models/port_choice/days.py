@@ -1,8 +1,9 @@
 """Dated shipments as flows on the network unrolled over the days of the horizon.
 
-One unrolled graph per commodity (``network/timespace.py``), side by side in the same arrays. All days on which a place can be
-reached for delivery share one vertex, its sink; being late costs on the last arc. A shipment keeps the arcs that some way
-from its release to the end of the horizon uses, and of these (``Pruning``) what is not dearer than leaving it behind.
+One unrolled graph per commodity (``network/timespace.py``), side by side in the same arrays. All days on which a
+place can be reached for delivery share one vertex, its sink; being late costs on the last arc. A shipment keeps the
+arcs that some way from its release to the end of the horizon uses, and of these (``Pruning``) what is not dearer
+than leaving it behind.
 """
 
 from __future__ import annotations
@@ -63,10 +64,11 @@ class Unrolled:
         head = np.where(is_sink[vertex], vertex, arrays.head).astype(np.int64)
         turned = np.argsort(head, kind="stable")
         counts = np.bincount(head, minlength=arrays.num_vertices * days)
+        waits = {int(arrays.tail[arc]): int(arc) for arc in np.flatnonzero(arrays.arc == HELD)}
         return cls(
-            spacing, arrays, first_vertex, first_arc, arrays.tail.astype(np.int64), head, arrays.head // arrays.num_vertices,
-            turned, np.concatenate(([0], np.cumsum(counts))),
-            {int(arrays.tail[arc]): int(arc) for arc in np.flatnonzero(arrays.arc == HELD)},
+            spacing, arrays, first_vertex, first_arc, arrays.tail.astype(np.int64), head,
+            (arrays.head // arrays.num_vertices).astype(np.int64), turned,
+            np.concatenate(([0], np.cumsum(counts))), waits,
         )  # fmt: skip
 
     def before(self, vertex: int) -> Floats:
@@ -92,7 +94,7 @@ class DatedGraph(FlowGraph):
 
     def arc_usd_per_t(self, demand: Demand) -> Floats:
         mine = self.unrolled[demand.commodity_id]
-        _, due_day, late = self.deadlines[demand.demand_id]
+        _release_day, due_day, late = self.deadlines[demand.demand_id]
         cost = np.full(len(self.tail), np.inf)
         cost[mine.first_arc : mine.first_arc + len(mine.tail)] = mine.with_lateness(
             demand.sink - mine.first_vertex, due_day, late
@@ -101,7 +103,7 @@ class DatedGraph(FlowGraph):
 
     def route_usd_per_t(self, demand: Demand, arcs: Sequence[int]) -> float:
         mine = self.unrolled[demand.commodity_id]
-        release_day, due_day, late = self.deadlines[demand.demand_id]
+        _release_day, due_day, late = self.deadlines[demand.demand_id]
         cost = mine.arrays.cost_usd_per_t[np.array(arcs, dtype=np.int64) - mine.first_arc].sum()
         arrival = int(mine.arrival_day[arcs[-1] - mine.first_arc])
         return float(cost) + max(arrival - due_day, 0) * late
@@ -187,9 +189,9 @@ def dated_graph(problem: PortChoice) -> DatedGraph:
         return f"{what}_from_{vertex_label(int(mine.tail[arc - mine.first_arc]) + mine.first_vertex)}"
 
     return DatedGraph(
-        problem, network,
-        np.concatenate([u.tail + u.first_vertex for u in info]), np.concatenate([u.head + u.first_vertex for u in info]),
-        demands, _daily_limits(network, info), services_of(problem, network, lambda base_arcs: _arcs_over(base_arcs, info)), label, vertex_label, unrolled, deadlines,
+        problem, network, np.concatenate([u.tail + u.first_vertex for u in info]), np.concatenate([u.head +
+        u.first_vertex for u in info]), demands, _daily_limits(network, info), services_of(problem, network, lambda
+        base_arcs: _arcs_over(base_arcs, info)), label, vertex_label, unrolled, deadlines,
     )  # fmt: skip
 
 
@@ -222,16 +224,16 @@ def _demands(
         num_flows += len(arcs)
         if num_flows > MOST_FLOWS:
             raise UsageError(
-                f"the dated model needs more than {MOST_FLOWS:,} flow variables ({len(demands) + 1} of {len(problem.demand())} "
-                f"shipments over {problem.corridor.config.horizon.days} days counted); shorten the horizon, merge "
-                "shipments, or plan the annual lanes (without dates)"
+                f"the dated model needs more than {MOST_FLOWS:,} flow variables ({len(demands) + 1} of "
+                f"{len(problem.demand())} shipments over {problem.corridor.config.horizon.days} days counted); shorten "
+                "the horizon, merge shipments, or plan the annual lanes (without dates)"
             )
-        demand_id = str(row["demand_id"])
+        demand_id, place = str(row["demand_id"]), f"{names[row['origin']]} > {names[row['destination']]}"
         deadlines[demand_id] = (release_day, due_day, late)
         demands.append(
             Demand(
-                demand_id, f"{names[row['origin']]} > {names[row['destination']]}", commodity_id, float(row["quantity_t"]),
-                penalty, teu[commodity_id], start + mine.first_vertex, sink + mine.first_vertex, arcs + mine.first_arc,
+                demand_id, place, commodity_id, float(row["quantity_t"]), penalty, teu[commodity_id],
+                start + mine.first_vertex, sink + mine.first_vertex, arcs + mine.first_arc,
                 cost[arcs], float(after[start]), (commodity_id, sink, due_day, late),
             )
         )  # fmt: skip

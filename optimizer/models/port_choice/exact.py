@@ -1,9 +1,9 @@
 """Port choice as one linear programme with a binary per contract, in PuLP.
 
 Sets and data
-    d demands (lanes, or dated shipments) of Q_d tonnes with penalty p_d; a arcs of the graph (``graph.py``), of which d may
-    use A_d at g_da USD per tonne; r limits with capacity K_r, of which a tonne of d takes k_rd on each arc of A_r;
-    s contracts over the arcs A_s, with fixed cost F_s and volumes m_s and M_s.
+    d demands (lanes, or dated shipments) of Q_d tonnes with penalty p_d; a arcs of the graph (``graph.py``), of which
+    d may use A_d at g_da USD per tonne; r limits with capacity K_r, of which a tonne of d takes k_rd on each arc of
+    A_r; s contracts over the arcs A_s, with fixed cost F_s and volumes m_s and M_s.
 Variables
     flow f_da >= 0 tonnes; unserved u_d >= 0 tonnes; taken y_s in {0, 1}
 
@@ -12,12 +12,14 @@ Variables
     (2)   balance_d_v      at every other place and layer v but the sink:  flow out = flow in
     (3)   limit_r          sum_d sum_{a in A_r} k_rd f_da <= K_r
     (4)   most_s, least_s  m_s y_s <= sum_d sum_{a in A_s} f_da <= min(M_s, all that could pass) y_s
-    (5)   onward_d_a       f_da <= flow that leaves the head of a and does not turn back, for the arcs of contracts with m_s > 0
+    (5)   onward_d_a       f_da <= flow that leaves the head of a and does not turn back, for the arcs of
+                          contracts with m_s > 0
     (6)   once_d_s         sum over the arcs of one asset of s:  f_da <= Q_d - u_d, for contracts with m_s > 0
 
-With ``serve_all`` there are no u_d. Rows (5) and (6) hold for every set of routes that do not come back to where they were;
-without them tonnes might go to and fro to fill a least volume. Where a plan still circles, its loops are cut out, and when a
-least volume breaks by that, the contract is given up: the plan is then FEASIBLE, with the bound of the model.
+With ``serve_all`` there are no u_d. Rows (5) and (6) hold for every set of routes that do not come back to where they
+were; without them tonnes might go to and fro to fill a least volume. Where a plan still circles, its loops are cut
+out, and when a least volume breaks by that, the contract is given up: the plan is then FEASIBLE, with the bound of
+the model.
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ def solve_exact(problem: PortChoice, options: SolveOptions) -> Outcome:
 
 
 def find_conflicts(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
-    """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, and what stops them."""
+    """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, and what stops
+    them."""
     model, options = Formulation(graph, free_of_charge=True), replace(options, solver=None, on_progress=None)
     if solve_model(model.lp, options).status is not Status.OPTIMAL:
         return ("not everything can be served; time ran out before it was known what cannot",)
@@ -196,7 +199,8 @@ class Formulation:
             )
 
     def _keep_contract(self, service: Service, taken: pulp.LpVariable) -> None:
-        """(4) and (5): volumes of a contract when it is taken, nothing on its assets when not, and no going to and fro."""
+        """(4) and (5): volumes of a contract when it is taken, nothing on its assets when not, and no going to and
+        fro."""
         volume: dict[pulp.LpVariable, float] = defaultdict(float)
         could_pass = 0.0
         for arc in service.arcs.tolist():
@@ -264,8 +268,9 @@ class Formulation:
         """
         Limit number -> USD per unit of further capacity, after a solve.
 
-        An integer model has no duals, and its flows carry the tolerance of its binaries; so it is solved again as the LP
-        with the contracts as chosen. Where that does not end in time, the values stay and there are no prices.
+        An integer model has no duals, and its flows carry the tolerance of its binaries; so it is solved again as
+        the LP with the contracts as chosen. Where that does not end in time, the values stay and there are no
+        prices.
         """
         if self.taken:
             variables = self.lp.variables()

@@ -1,4 +1,5 @@
-"""The question as flows on one graph: what each lane may use and what it costs, which limits are shared, what a contract opens.
+"""The question as flows on one graph: what each lane may use and what it costs, which limits are shared, what a
+contract opens.
 
 Annual lanes live on the layered network itself, dated shipments on its unrolling over the days (``days.py``). Both
 formulations of the family start from here, and neither knows whether days are in play.
@@ -76,7 +77,8 @@ class Limit:
 class Service:
     """A contract with its volumes and fixed cost for the time the plan covers; ``most_t`` may be ``inf``.
 
-    ``passes`` holds the arcs of each of its assets (each direction of a sea leg by itself): no route uses two of one entry.
+    ``passes`` holds the arcs of each of its assets (each direction of a sea leg by itself): no route uses two of one
+    entry.
     """
 
     contract_id: str
@@ -93,7 +95,8 @@ class Service:
 
 @dataclass(frozen=True)
 class FlowGraph:
-    """Demands, limits and services on the arcs ``tail[a] -> head[a]``; ``label(a)`` names an arc in an exported model."""
+    """Demands, limits and services on the arcs ``tail[a] -> head[a]``; ``label(a)`` names an arc in an exported
+    model."""
 
     problem: PortChoice
     network: LayeredNetwork
@@ -130,7 +133,8 @@ class FlowGraph:
         return 1.0 if limit.unit == "t" else demand.teu_per_t
 
     def uncongested_bound(self) -> float:
-        """Every tonne on its cheapest route or unserved, no limit and no fixed cost: a lower bound on every plan, USD."""
+        """Every tonne on its cheapest route or unserved, no limit and no fixed cost: a lower bound on every plan,
+        USD."""
         serve_all = self.problem.serve_all
         best = [
             d.cheapest_usd_per_t if serve_all else min(d.cheapest_usd_per_t, d.penalty_usd_per_t) for d in self.demands
@@ -207,9 +211,10 @@ def network_legs(network: LayeredNetwork, arcs: Sequence[int]) -> list[dict[str,
 class Pruning:
     """Which arcs a demand can do without.
 
-    No best plan sends a tonne over a route dearer than leaving it behind: unserved, it frees capacity. So an arc stays only if
-    the cheapest walk from source to sink over it costs at most the penalty. That argument fails where tonnes must move
-    at a loss, to serve all or to fill the least volume of a contract; then every arc on some walk stays.
+    No best plan sends a tonne over a route dearer than leaving it behind: unserved, it frees capacity. So an arc
+    stays only if the cheapest walk from source to sink over it costs at most the penalty. That argument fails where
+    tonnes must move at a loss, to serve all or to fill the least volume of a contract; then every arc on some walk
+    stays.
     """
 
     by_penalty: bool

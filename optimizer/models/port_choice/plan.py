@@ -1,7 +1,8 @@
 """From arc flows to a plan: routes without loops, tonnes that add up, tables.
 
-A solver's flows are exact up to its tolerances. Here they become routes whose tonnes, with those left behind, make up the
-demand to the last digit of a float; what lies below ``NOISE`` of a demand is rounding of the solver and is dropped.
+A solver's flows are exact up to its tolerances. Here they become routes whose tonnes, with those left behind, make
+up the demand to the last digit of a float; what lies below ``NOISE`` of a demand is rounding of the solver and is
+dropped.
 """
 
 from __future__ import annotations
@@ -94,7 +95,13 @@ class Plan:
             if self.prices.get(number, 0.0) > TOLERANCE
             and limit.capacity - used[number] <= TOLERANCE / 2 * max(1.0, limit.capacity)
         ]
-        found = {"routes": routes, "legs": legs, "unserved": unserved, "contracts": contracts, "prices": prices}
+        found: dict[str, Sequence[Mapping[str, object]]] = {
+            "routes": routes,
+            "legs": legs,
+            "unserved": unserved,
+            "contracts": contracts,
+            "prices": prices,
+        }
         return {name: _table(name, rows) for name, rows in found.items()}
 
 
@@ -138,8 +145,8 @@ def decompose(graph: FlowGraph, flow: dict[int, float], source: int, sink: int, 
     """
     Routes in an arc flow, at most ``quantity_t`` tonnes; ``flow`` is used up by them.
 
-    From the source always along the arc with most tonnes (the lowest number among equals). A loop met on the way is taken out
-    of the flow. Ends when less than ``NOISE`` of the quantity leaves the source.
+    From the source always along the arc with most tonnes (the lowest number among equals). A loop met on the way is
+    taken out of the flow. Ends when less than ``NOISE`` of the quantity leaves the source.
     """
     least = NOISE * quantity_t
     leaving: dict[int, list[int]] = defaultdict(list)
@@ -151,8 +158,8 @@ def decompose(graph: FlowGraph, flow: dict[int, float], source: int, sink: int, 
         position = {source: 0}
         vertex = source
         while vertex != sink:
-            arc = max(leaving[vertex], key=lambda a: (flow[a], -a), default=None)
-            if arc is None or flow[arc] <= least:
+            arc = max(leaving[vertex], key=lambda a: (flow[a], -a), default=-1)
+            if arc < 0 or flow[arc] <= least:
                 break
             path.append(arc)
             vertex = int(graph.head[arc])

@@ -18,7 +18,8 @@ from optimizer.data.schema import Count, Day, Flag, Identifier, Layer, NonNegati
 from optimizer.errors import Fault, InstanceError, UsageError
 
 TOLERANCE = 1e-6
-"""Relative tolerance of every comparison of a plan with a limit, a demand or a claimed cost (absolute below one unit)."""
+"""Relative tolerance of every comparison of a plan with a limit, a demand or a claimed cost (absolute below one
+unit)."""
 
 DAYS_PER_YEAR = 365
 
@@ -130,7 +131,8 @@ class PortChoice:
         return self.corridor.config.horizon.days / DAYS_PER_YEAR if self.dated else 1.0
 
     def demand(self) -> pd.DataFrame:
-        """Lanes or shipments with columns ``demand_id, origin, destination, commodity_id, quantity_t, unserved_usd_per_t``
+        """Lanes or shipments with columns ``demand_id, origin, destination, commodity_id, quantity_t,
+        unserved_usd_per_t``
         (dated also ``release_day, due_day, late_usd_per_t_day``), in the order of the instance."""
         table = self.corridor.table(self.demand_table)
         renamed = table.rename(

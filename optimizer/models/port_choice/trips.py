@@ -1,4 +1,5 @@
-"""A plan's routes looked at leg by leg: money and time by component, ports and gauge changes passed, use of capacities."""
+"""A plan's routes looked at leg by leg: money and time by component, ports and gauge changes passed, use of
+capacities."""
 
 from __future__ import annotations
 
@@ -158,7 +159,8 @@ class Trips:
             prices[row["resource"]] = max(prices[row["resource"]], float(row["price_usd_per_unit"]))
         found = []
         for name, place, unit, capacity, arcs in named_resources(self.network):
-            members, by_day = set(arcs.tolist()), defaultdict(float)
+            members = set(arcs.tolist())
+            by_day: dict[int | None, float] = defaultdict(float)
             for (arc, day), (tonnes, boxes) in on_arc.items():
                 if arc in members:
                     by_day[day] += tonnes if unit == "t" else boxes

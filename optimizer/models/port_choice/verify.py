@@ -1,7 +1,8 @@
 """Every rule of port choice again, from the corridor's tables and the plan alone, in exact arithmetic.
 
-Imports neither the models nor the network. Quantities of the plan are taken as the fractions their shortest decimal texts denote;
-limits, demands and the claimed cost are compared with the relative tolerance ``TOLERANCE`` of ``problem.py``.
+Imports neither the models nor the network. Quantities of the plan are taken as the fractions their shortest decimal
+texts denote; limits, demands and the claimed cost are compared with the relative tolerance ``TOLERANCE`` of
+``problem.py``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
-
-import pandas as pd
 
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, TOLERANCE, PortChoice
 from optimizer.models.port_choice.verify_chain import Book, Chain, Record, exact, given
@@ -63,7 +62,7 @@ class _Check:
 
     @cached_property
     def demands(self) -> dict[str, Record]:
-        return {row["demand_id"]: row for row in self.problem.demand().to_dict("records")}  # type: ignore[misc]
+        return {row["demand_id"]: row for row in self.problem.demand().to_dict("records")}
 
     @cached_property
     def chains(self) -> dict[str, Chain]:
@@ -82,7 +81,7 @@ class _Check:
         routes = self.solution["routes"].to_dict("records")
         legs: dict[str, list[Record]] = defaultdict(list)
         for leg in self.solution["legs"].to_dict("records"):
-            legs[leg["route_id"]].append(leg)  # type: ignore[arg-type]
+            legs[leg["route_id"]].append(leg)
         seen: set[str] = set()
         for route in routes:
             name = str(route["route_id"])
@@ -110,7 +109,8 @@ class _Check:
             yield Violation("leg of an unknown route", f"route {name}", len(legs[name]), "legs")
 
     def _chain_faults(self, name: str, demand: Record, path: list[Record]) -> Iterator[Violation]:
-        """The legs are there, fit the network and lead without a gap from a door of the origin to one of the destination."""
+        """The legs are there, fit the network and lead without a gap from a door of the origin to one of the
+        destination."""
         place, layer, visited = demand["origin"], "door", set()
         for number, leg in enumerate(path, 1):
             at = f"route {name}, leg {number} ({leg['kind']} {leg['asset_id']})"
@@ -141,7 +141,8 @@ class _Check:
             yield Violation("route has no legs", f"route {name}", 1, "route")
 
     def _has_land(self, place: str) -> bool:
-        """Whether some link or handling touches a land layer of the place, so that a load can be handed over on the spot."""
+        """Whether some link or handling touches a land layer of the place, so that a load can be handed over on the
+        spot."""
         at_link = any(
             row["mode"] != "ferry" and place in (row["from_node"], row["to_node"]) for row in self.book.rows("links")
         )
@@ -324,8 +325,8 @@ def _shown(value: Any) -> float:
 
 
 def _exceeds(amount: Fraction, limit: Fraction) -> bool:
-    return amount - limit > Fraction(str(TOLERANCE)) * max(1, abs(limit))
+    return amount - limit > Fraction(str(TOLERANCE)) * max(Fraction(1), abs(limit))
 
 
 def _differs(one: Fraction, other: Fraction) -> bool:
-    return abs(one - other) > Fraction(str(TOLERANCE)) * max(1, abs(one), abs(other))
+    return abs(one - other) > Fraction(str(TOLERANCE)) * max(Fraction(1), abs(one), abs(other))

@@ -1,7 +1,7 @@
 """Rules 1 to 8 of the money and time chain once more, for the verifier, in exact arithmetic.
 
-Written from ``docs/architecture.md`` alone; shares no code with the network. Every float of the tables becomes the fraction its
-shortest decimal text denotes; the one irrational number, the square root of 12, is taken to 30 digits.
+Written from ``docs/architecture.md`` alone; shares no code with the network. Every float of the tables becomes the
+fraction its shortest decimal text denotes; the one irrational number, the square root of 12, is taken to 30 digits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The rules of dated plans for the verifier: release, sailing days, durations in whole days, horizon, waiting and lateness.
+"""The rules of dated plans for the verifier: release, sailing days, durations in whole days, horizon, waiting and
+lateness.
 
-Legs of one chain leave and arrive together and last their hours rounded to days, ties up; only links form chains of more than one.
-A sea leg leaves on day ``d`` when ``floor((d + 1) f / 7) > floor(d f / 7)`` for ``f`` sailings a week (at most 7), and its mean wait
-and the variability of it drop out: the days between arrival and the next departure are paid instead, from the release on.
+Legs of one chain leave and arrive together and last their hours rounded to days, ties up; only links form chains of
+more than one. A sea leg leaves on day ``d`` when ``floor((d + 1) f / 7) > floor(d f / 7)`` for ``f`` sailings a
+week (at most 7), and its mean wait and the variability of it drop out: the days between arrival and the next
+departure are paid instead, from the release on.
 """
 
 from __future__ import annotations
