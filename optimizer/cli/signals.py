@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
-
-import click
 
 
 @contextlib.contextmanager
@@ -23,8 +23,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
         if received > 1:
             raise KeyboardInterrupt
         stop.set()
-        with contextlib.suppress(RuntimeError):  # the signal may have come in the middle of a print
-            click.echo("Stopping with the best plan so far; once more aborts.", err=True)
+        _tell("Stopping with the best plan so far; once more aborts.\n")
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -32,3 +31,9 @@ def stop_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _tell(text: str) -> None:
+    """Write past Python's buffers: the signal may have come in the middle of a print, which must not be entered again."""
+    with contextlib.suppress(OSError, ValueError):  # no real stream behind, or nobody reads
+        os.write(sys.stderr.fileno(), text.encode())
