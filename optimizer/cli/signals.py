@@ -34,6 +34,6 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 
 def _tell(text: str) -> None:
-    """Write past Python's buffers: the signal may have come in the middle of a print, which must not be entered again."""
+    """Write past Python's buffers: the signal may come in the middle of a print, not to be entered twice."""
     with contextlib.suppress(OSError, ValueError):  # no real stream behind, or nobody reads
         os.write(sys.stderr.fileno(), text.encode())
