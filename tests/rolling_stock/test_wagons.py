@@ -169,7 +169,7 @@ def test_changed_plans_are_rejected(corridor: Any) -> None:
         assert FAMILY.verify(problem, {**outcome.solution, "unserved": forged}, outcome.cost)
     assume(len(runs) > 0)
     first = runs.index[0]
-    other = {"a": "b", "b": "a", "c": "a"}[runs.loc[first, "wagon_id"]]
+    other = "b" if runs.loc[first, "from_gauge"] == 1520 else "a"  # of the other gauge
     mutations: list[tuple[str, Any]] = [
         ("wagons", int(runs.loc[first, "wagons"]) - 1),
         ("wagons", int(runs.loc[first, "wagons"]) + 20),
