@@ -1,4 +1,4 @@
-"""Annual port choice on one instance: the PuLP model with HiGHS and CBC, the merged MathOpt model with GLOP, PDLP, HiGHS.
+"""Annual port choice on one instance: PuLP with HiGHS and CBC, the merged MathOpt model with GLOP, PDLP and HiGHS.
 
 Contracts are left out, so that linear solvers can take part. Times include building the model and reading the plan.
 """

@@ -1,4 +1,4 @@
-"""Properties of port choice on drawn corridors: methods agree, plans verify, forged ones do not, more is never worse."""
+"""Properties of port choice on drawn corridors: methods agree, plans verify, forgeries fail, more is never worse."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def solve(problem: PortChoice, method: str = "exact") -> Outcome:
     outcome = FAMILY.methods[method](problem, SolveOptions())
     if outcome.solution is not None:
         assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
-        assert outcome.bound is not None and outcome.cost is not None and outcome.bound <= outcome.cost
+        assert outcome.bound is not None
+        assert outcome.cost is not None
+        assert outcome.bound <= outcome.cost
     return outcome
 
 
@@ -53,11 +55,15 @@ def test_both_formulations_agree_and_their_plans_verify(corridor: Corridor, date
     one, other = solve(problem), solve(problem, "crosscheck")
     if Status.FEASIBLE in (one.status, other.status):  # a least volume that only circling could fill
         for plan, rival in ((one, other), (other, one)):
-            assert plan.cost is not None and rival.bound is not None and plan.cost >= rival.bound * (1 - 1e-6) - 1e-6
+            assert plan.cost is not None
+            assert rival.bound is not None
+            assert plan.cost >= rival.bound * (1 - 1e-6) - 1e-6
         return
     assert one.status is other.status
     if one.cost is None:
-        assert serve_all and one.conflicts and other.conflicts
+        assert serve_all
+        assert one.conflicts
+        assert other.conflicts
     else:
         assert other.cost == near(one.cost)
         assert one.bound == near(one.cost)
@@ -153,7 +159,7 @@ def test_all_amounts_rescaled_rescale_the_cost(corridor: Corridor) -> None:
 def test_any_prices_give_a_lower_bound(corridor: Corridor, dated: bool, price: float) -> None:
     problem = PortChoice(corridor, dated=dated)
     graph = build_graph(problem)
-    bound = lagrangian_bound(graph, {number: price for number in range(0, len(graph.limits), 2)})
+    bound = lagrangian_bound(graph, dict.fromkeys(range(0, len(graph.limits), 2), price))
     best = cost_of(problem)
     assert bound <= best * (1 + 1e-9) + 1e-6
     assert graph.uncongested_bound() <= best * (1 + 1e-9) + 1e-6
@@ -164,7 +170,8 @@ def test_any_prices_give_a_lower_bound(corridor: Corridor, dated: bool, price: f
 def test_mutated_plans_are_rejected(corridor: Corridor, dated: bool, data: st.DataObject) -> None:
     problem = PortChoice(corridor, dated=dated)
     outcome = solve(problem)
-    assert outcome.solution is not None and outcome.cost is not None
+    assert outcome.solution is not None
+    assert outcome.cost is not None
     tables = {name: table.copy() for name, table in outcome.solution.items()}
     routes, legs = tables["routes"], tables["legs"]
     kind = data.draw(st.sampled_from(("leg", "asset", "quantity", "cost", "contract", "day", "unserved")))
@@ -197,6 +204,8 @@ def test_mutated_plans_are_rejected(corridor: Corridor, dated: bool, data: st.Da
 def test_same_question_same_plan(corridor: Corridor, dated: bool, method: str) -> None:
     problem = PortChoice(corridor, dated=dated)
     one, other = solve(problem, method), solve(problem, method)
-    assert one.solution is not None and other.solution is not None and math.isfinite(one.cost or 0.0)
+    assert one.solution is not None
+    assert other.solution is not None
+    assert math.isfinite(one.cost or 0.0)
     for name, table in one.solution.items():
         assert table.equals(other.solution[name])
