@@ -158,7 +158,7 @@ def test_report_speaks_of_places(instances_dir: Path) -> None:
             widths = [max(len(row[at]) for row in [table.columns, *table.rows]) for at in range(len(table.columns))]
             assert sum(widths) + 3 * len(widths) <= 100, table.title
     figures = FAMILY.kpis(PortChoice(toy(instances_dir)), solved(PortChoice(toy(instances_dir))).solution or {})
-    assert figures["share of overseas tonnes through East Port, %"] == pytest.approx(60)
+    assert figures["share of gateway tonnes through East Port, %"] == pytest.approx(60)
     assert figures["served, t"] == pytest.approx(1200)
     assert figures["gauge changes, t"] == pytest.approx(1200)
     assert figures["money, USD/t"] == pytest.approx((600 * 17 + 400 * 15 + 200 * 7) / 1200)

@@ -34,7 +34,7 @@ def kpis(problem: PortChoice, solution: Solution) -> Mapping[str, float | str]:
     through = sum(trip.quantity_t for mine in gated.values() for trip in mine)
     for port, mine in gated.items():
         share = 100 * sum(trip.quantity_t for trip in mine) / through
-        figures[f"share of overseas tonnes through {plan.names[port]}, %"] = share
+        figures[f"share of gateway tonnes through {plan.names[port]}, %"] = share
     figures["gauge changes, t"] = sum(trip.quantity_t * len(trip.gauge_changes) for trip in trips)
     if len(problem.corridor.table("emissions")):
         figures["emissions, t CO2e"] = sum(trip.quantity_t * trip.co2_kg_per_t for trip in trips) / 1000
@@ -73,12 +73,14 @@ def _by_port(plan: Trips) -> dict[str, list[Trip]]:
 
 
 def _ports(plan: Trips) -> Table:
-    """Sea ports: tonnes over the quay to or from overseas, and tonnes of lanes that end or start at the port itself."""
+    """Sea ports: tonnes on their way between land and sea, and tonnes of lanes that end or start at the port."""
     by_port = _by_port(plan)
-    overseas_t = sum(trip.quantity_t for port, mine in by_port.items() if port for trip in mine)
-    ports = set(plan.problem.corridor.table("ports")["node_id"])
+    gateway_t = sum(trip.quantity_t for port, mine in by_port.items() if port for trip in mine)
+    nodes = plan.problem.corridor.table("nodes")
+    overseas = set(nodes["node_id"][nodes["kind"] == "overseas_port"])
+    ports = set(plan.problem.corridor.table("ports")["node_id"]) - overseas
     local: dict[str, float] = defaultdict(float)
-    for trip in by_port.get("", []):
+    for trip in plan.trips:
         for place in {trip.demand["origin"], trip.demand["destination"]} & ports:
             local[place] += trip.quantity_t
     rows = []
@@ -87,10 +89,10 @@ def _ports(plan: Trips) -> Table:
         tonnes = sum(trip.quantity_t for trip in mine)
         money = plan.mean(mine, lambda trip: sum(trip.money_usd_per_t.values()))
         days = plan.mean(mine, lambda trip: trip.days)
-        figures = [_percent(tonnes, overseas_t), f"{money:.1f}", f"{days:.1f}"] if mine else ["", "", ""]
+        figures = [_percent(tonnes, gateway_t), f"{money:.1f}", f"{days:.1f}"] if mine else ["", "", ""]
         rows.append([_short(plan.names[port]), _t(tonnes), *figures, _t(local[port])])
-    columns = ("port", "overseas t", "share %", "USD/t", "days", "local t")
-    note = "overseas: over the quay between land and sea; local: lanes that start or end at the port itself"
+    columns = ("port", "gateway t", "share %", "USD/t", "days", "own t")
+    note = "gateway: between land and sea on the way; own: lanes that start or end at the port itself"
     return Table("Ports", columns, rows, note)
 
 

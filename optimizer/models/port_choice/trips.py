@@ -35,11 +35,15 @@ class Trip:
 
     @property
     def port(self) -> str:
-        """Sea port where the load passes the quay between land and sea; "" when it does not."""
-        quays = [
-            leg for leg in self.legs if leg["kind"] == "handling" and "sea" in (leg["from_layer"], leg["to_layer"])
+        """Sea port between its ends where the load passes the quay between land and sea; "" when it does not."""
+        ends = {self.demand["origin"], self.demand["destination"]}
+        gates = [
+            leg["from_node"]
+            for leg in self.legs
+            if leg["kind"] == "handling"
+            and leg["from_node"] not in ends
+            and {leg["from_layer"], leg["to_layer"]} - {"door"} > {"sea"}
         ]
-        gates = [leg["from_node"] for leg in quays if {leg["from_layer"], leg["to_layer"]} - {"sea", "door"}]
         return str(gates[-1]) if gates else ""
 
     @property
