@@ -102,10 +102,16 @@ class _Search:
 
 def solve_exact(problem: RollingStock, options: SolveOptions) -> Outcome:
     """Least-cost plan for wagons; see the module for the method and :mod:`exact` for the programme."""
+    if (options.solver or "highs").lower() != "highs":
+        return solve_whole(problem, options)
     search = _Search(build(problem), options)
-    steps = _solve_steps if (options.solver or "highs").lower() == "highs" else _solve_whole
-    status = steps(search)
-    return _outcome(problem, search, status)
+    return _outcome(problem, search, _solve_steps(search))
+
+
+def solve_whole(problem: RollingStock, options: SolveOptions) -> Outcome:
+    """The programme handed to the solver as it stands; the way of every solver that keeps no prices of runs."""
+    search = _Search(build(problem), options)
+    return _outcome(problem, search, _solve_whole(search))
 
 
 def _solve_whole(search: _Search) -> Status:
