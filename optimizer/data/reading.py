@@ -55,6 +55,7 @@ def read_instance(path: str | Path) -> Instance:
         elif name in parsed and parsed[name].complete and not parsed[name].rejected and not len(tables[name]):
             faults.append(Fault(f"{name}.csv", "has a header but no rows, expected at least one"))
     known = _known(parsed) | dict.fromkeys(files.unread - set(parsed))
+    known |= dict.fromkeys(name for name in REQUIRED_TABLES if not known[name])  # said above, once
     faults += validation.check_tables(tables, known, config, faulty={fault.file for fault in faults})
     if config is not None:
         sound = not any(fault.file.endswith(".csv") for fault in faults)

@@ -52,6 +52,7 @@ _UNITS = {
     "line_haul": ("usd_per_t_km", "usd_per_feu_km"), "multiplier": ("factor",), "security": ("usd_per_train_km",),
     "entry_fee": ("usd_per_t", "usd_per_feu"), "insurance": ("percent_of_value",),
 }  # fmt: skip
+_MOST_OF_AN_EMPTY_TABLE = 3
 _MOST_NAMES = 50  # names per column for which the nearest one is looked up
 
 
@@ -172,10 +173,17 @@ def _references(tables: Tables, known: Mapping[str, set[str] | None]) -> list[Fa
             if any(ids is None for ids in sets):
                 continue
             ids = {i for members in sets if members for i in members}
+            strays = list(_strays(table[column.name], column.kind == "list", ids))
+            empty = [target for target in targets if not known[target]]
+            if empty and len(strays) > _MOST_OF_AN_EMPTY_TABLE:  # one fault at its root, not one for every row
+                shown = ", ".join(sorted({value for _, value in strays})[:3])
+                words = f"has no rows, but {len(strays)} rows of {name}.csv name a {column.name} such as {shown}"
+                faults.append(Fault(f"{empty[0]}.csv", words))
+                continue
             nouns = " or ".join(NOUNS[target] for target in targets)
             words = f"expected {nouns} in {' or '.join(f'{target}.csv' for target in targets)}"
             nearest: dict[str, str] = {}
-            for line, value in _strays(table[column.name], column.kind == "list", ids):
+            for line, value in strays:
                 if value not in nearest:
                     nearest[value] = did_you_mean(value, ids) if len(nearest) < _MOST_NAMES else ""
                 faults.append(_fault(name, line, f"{column.name} is '{value}', {words}{nearest[value]}"))

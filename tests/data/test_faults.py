@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -445,3 +446,16 @@ def test_some_other_file(tmp_path: Path, faults_of):
     path = tmp_path / "corridor.json"
     path.write_text("{}")
     assert faults_of(path=path) == ["corridor.json: is not an instance, expected a directory, a .zip or a .xlsx"]
+
+
+@pytest.mark.parametrize("missing", ["commodities", "wagons"])
+def test_a_missing_table_is_one_fault_not_one_for_every_row_that_names_it(
+    instances_dir: Path, tmp_path: Path, missing: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(instances_dir / "kazakhstan-pakistan", copy)
+    (copy / f"{missing}.csv").unlink()
+    with pytest.raises(InstanceError) as caught:
+        read_instance(copy)
+    assert len(caught.value.faults) <= 3, caught.value
+    assert f"{missing}.csv: " in str(caught.value)
