@@ -35,9 +35,7 @@ def _tables() -> Iterator[str]:
     yield ""
     yield "Every table also has these three columns:"
     yield ""
-    shared = {
-        name: column for name, column in columns_of(TABLES["nodes"]).items() if name in Row.model_fields
-    }
+    shared = {name: column for name, column in columns_of(TABLES["nodes"]).items() if name in Row.model_fields}
     yield from _rows(shared)
     for name, model in TABLES.items():
         yield f"### {name}.csv"
@@ -46,9 +44,7 @@ def _tables() -> Iterator[str]:
         required = "Required. " if name in REQUIRED_TABLES else ""
         yield f"{required}One row for each {' and '.join(f'`{key}`' for key in KEYS[name])}."
         yield ""
-        yield from _rows(
-            {key: column for key, column in columns_of(model).items() if key not in Row.model_fields}
-        )
+        yield from _rows({key: column for key, column in columns_of(model).items() if key not in Row.model_fields})
 
 
 def _rows(columns: dict[str, Column]) -> Iterator[str]:

@@ -532,7 +532,8 @@ def terminal_rows(
                 "call_id": f"R{at}", "terminal_id": "T", "gauge_mm": (1520, 1676)[at % 2], "arrive_h": arrive,
                 "depart_h": depart, "latest_depart_h": depart + draw(st.integers(1, 4)) * step_h, "length_m": 400,
                 "capacity_teu": draw(st.integers(0, 6)), "capacity_t": draw(st.integers(0, 200)),
-                "capacity_wagons": draw(st.integers(0, 4)), "destinations": draw(st.sampled_from(["NA", "NB", "NA;NB"])),
+                "capacity_wagons": draw(st.integers(0, 4)),
+                "destinations": draw(st.sampled_from(["NA", "NB", "NA;NB"])),
                 "wait_usd_per_h": draw(st.sampled_from([0, 10, 33.33])),
             }
         )  # fmt: skip
