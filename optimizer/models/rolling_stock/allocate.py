@@ -11,6 +11,7 @@ only loaded runs are searched as integers; the rest is rounded afterwards by one
 from __future__ import annotations
 
 import time
+from collections.abc import Set
 from dataclasses import replace
 from math import ceil, floor
 from pathlib import Path
@@ -27,6 +28,7 @@ from optimizer.result import Outcome, Progress, Status, relative_gap
 from optimizer.solvers.mip import SolverResult, solve_model
 
 WHOLE = 1e-5
+EVERYTHING = frozenset({"loaded", "empty", "stand"})
 ROUNDING_SHARE = 0.3
 """Share of the time limit the rounding step may use."""
 
@@ -60,12 +62,12 @@ class _Search:
                 elapsed = time.perf_counter() - self.started
                 self.options.on_progress(Progress(cost, min(self.bound, cost), elapsed))
 
-    def solve(self, whole: set[str], share: float = 1.0, **highs: Any) -> SolverResult:
-        """Solve with the named kinds of variables (loaded, empty, hire) as integers."""
+    def solve(self, whole: Set[str], share: float = 1.0, **highs: Any) -> SolverResult:
+        """Solve with the named kinds of variables (loaded, empty, stand) as integers."""
         for (move, _), variable in self.model.run.items():
             variable.cat = pulp.LpInteger if ("loaded" if move.order_id else "empty") in whole else pulp.LpContinuous
-        for variable in self.model.hire.values():
-            variable.cat = pulp.LpInteger if "hire" in whole else pulp.LpContinuous
+        for variable in self.model.stand.values():
+            variable.cat = pulp.LpInteger if "stand" in whole else pulp.LpContinuous
         left = self.left_s()
         limited = replace(
             self.options, time_limit_s=None if left is None else max(0.01, left * share), on_progress=self._relay
@@ -94,7 +96,7 @@ class _Search:
         kept = {v: (v.lowBound, v.upBound) for (move, _), v in self.model.run.items() if move.order_id}
         for variable in kept:
             variable.lowBound = variable.upBound = round(variable.value())
-        if self.solve({"empty", "hire"}).status.has_plan:
+        if self.solve({"empty", "stand"}).status.has_plan:
             self.take()
         for variable, (low, high) in kept.items():
             variable.lowBound, variable.upBound = low, high
@@ -115,7 +117,7 @@ def solve_whole(problem: RollingStock, options: SolveOptions) -> Outcome:
 
 
 def _solve_whole(search: _Search) -> Status:
-    result = search.solve({"loaded", "empty", "hire"})
+    result = search.solve(EVERYTHING)
     if result.bound is not None:
         search.bound = max(search.bound, result.bound)
     if result.status.has_plan:
@@ -142,7 +144,7 @@ def _solve_steps(search: _Search) -> Status:
     for variable, _, price in loaded:
         hopeless = search.cost is not None and price > (search.cost - lowest) * (1 + 1e-6) + 1e-6
         variable.lowBound, variable.upBound = 0, 0 if hopeless else None
-    for whole in ({"loaded"}, {"loaded", "empty", "hire"}):
+    for whole in ({"loaded"}, {"loaded", "empty"}, EVERYTHING):
         if search.over():
             break
         result = search.solve(whole)
@@ -184,7 +186,7 @@ def what_is_missing(problem: RollingStock, moves: Moves, search: _Search) -> tup
             search.options, time_limit_s=None if search.left_s() is None else max(1.0, search.left_s() or 0), gap=0.01
         ),
     )
-    result = rest.solve({"loaded", "empty", "hire"})
+    result = rest.solve(EVERYTHING)
     if not result.status.has_plan:
         return ("the orders cannot all be carried with the wagons, yards and train paths there are",)
     runs = {key: round(v.value()) for key, v in elastic.run.items() if round(v.value()) > 0}

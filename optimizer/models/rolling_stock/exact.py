@@ -2,8 +2,8 @@
 
 Sets: types k with places p (station and gauge) and days t; loaded moves m of order o, empty moves e; nights follow
 days. Data: duration d, cost c of a move per wagon, night cost n, hire rate h, supply a of the fleet, load l_k, tonnes
-q_o, penalty f_o. Variables: x[m,t], x[e,t] wagons leaving on day t; s[k,p,t] wagons standing the night after day t;
-r[k,p,t] wagons on hire from place p on day t (integers); u[o] tonnes unserved.
+q_o, penalty f_o. Variables: x[m,t], x[e,t] wagons leaving on day t; s[k,p,t] wagons standing the night after day t
+(integers); r[k,p,t] wagons on hire from place p on day t (whole by (1)); u[o] tonnes unserved.
 
     min  sum c x + sum n s + sum h r + sum f u
     (1)  s[k,p,t-1] + arrivals + a[k,p,t] + r[k,p,t] - r[k,p,t-1] = departures + s[k,p,t]   type, place and day
@@ -75,10 +75,10 @@ def _add_variables(model: WagonModel, serve_all: bool) -> None:
             for day in range(first, moves.days):
                 name = _name(kind.wagon_id, place[0], place[1], number, f"d{day}")
                 state = kind.wagon_id, place, day
-                model.stand[state] = programme.add_variable(f"stand_{name}", 0)
+                model.stand[state] = programme.add_variable(f"stand_{name}", 0, None, pulp.LpInteger)
                 cost.append((model.stand[state], float(kind.night_usd[place])))
                 if place in kind.hire_places:
-                    model.hire[state] = programme.add_variable(f"hire_{name}", 0, most, pulp.LpInteger)
+                    model.hire[state] = programme.add_variable(f"hire_{name}", 0, most)
                     cost.append((model.hire[state], float(kind.hire_usd)))
     for number, move in enumerate((*moves.loaded, *moves.empty)):
         first = moves.types[move.wagon_id].first_day[move.start]
