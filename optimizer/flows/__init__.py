@@ -1,0 +1,1 @@
+"""Route flows on a network: demands over days, shared capacities, prices and proven bounds. Knows no family."""

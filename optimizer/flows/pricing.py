@@ -1,0 +1,202 @@
+"""Cheapest routes of all demands at prices of the capacities, and the Lagrangian bound these prices prove.
+
+Demands with one graph and one sink form a group: a single backward labelling over all days gives the cheapest way on
+for each of them, whatever its source and release. It leaves out being late; only demands whose cheapest way arrives
+late are searched again, forward, with the labels as bounds. Of the graph, a group keeps the vertices that some of its
+demands could pass at less than their penalty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.flows import kernels
+from optimizer.flows.problem import DayGraph, Flags, Floats, Ints, Longs, RouteFlowProblem
+from optimizer.network.paths import shortest_path_tree
+
+SLACK = 1 + 1e-9
+"""Sums of two searches round differently from the sum along a route."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """New routes: demand, cost per tonne without prices, and CSR of moves (arc, day entered) and of cells used."""
+
+    demand: Longs
+    cost: Floats
+    move_end: Longs
+    move_arc: Ints
+    move_day: Ints
+    cell_end: Longs
+    cells: Ints
+    units: Floats
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Demands with one graph and sink, and the part of the graph they may use; vertices near the sink come first."""
+
+    graph: int
+    members: Longs
+    source: Longs
+    sink: int
+    vertices: Longs
+    indptr: Longs
+    arcs: Ints
+    heads: Ints
+    num_zero: Longs
+    holding: Floats
+
+
+class Pricing:
+    """Prepared searches of a problem.
+
+    Parameters
+    ----------
+    problem
+        Demands and graphs.
+    threads
+        Searches side by side; the result does not depend on it.
+    """
+
+    def __init__(self, problem: RouteFlowProblem, threads: int | None = None) -> None:
+        self.problem = problem
+        self.threads = threads or min(os.cpu_count() or 1, 8)
+        self._departs = [_open_days(problem, graph) for graph in problem.graphs]
+        self._groups = sorted(_groups(problem), key=lambda group: -group.members.size * group.vertices.size)
+        self.reachable = np.zeros(problem.num_demands, dtype=np.bool_)
+        for group in self._groups:
+            self.reachable[group.members] = True
+
+    def cheapest(self, price: Floats, threshold: Floats) -> tuple[Floats, list[Routes]]:
+        """
+        Cost of the cheapest route of every demand, and the routes that cost less than ``threshold``.
+
+        Parameters
+        ----------
+        price
+            Shape (C,): per unit of every cell, not below zero.
+        threshold
+            Shape (K,).
+
+        Returns
+        -------
+        cheapest
+            Shape (K,): for demands below their threshold the cost of their route, for the others a lower bound not
+            below the threshold; ``inf`` where no route is worth taking.
+        routes
+            One batch per group with routes.
+        """
+        problem = self.problem
+        cheapest = np.full(problem.num_demands, np.inf)
+
+        def arc_prices(number: int) -> Floats:
+            graph = problem.graphs[number]
+            prices: Floats = kernels.arc_prices(
+                graph.cost, graph.use_indptr, graph.use_resource, graph.use_units, problem.first_cell, problem.stride,
+                price, problem.num_days,
+            )  # fmt: skip
+            return prices
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            prices = list(pool.map(arc_prices, range(len(problem.graphs))))
+            batches = list(pool.map(lambda g: self._search(g, prices[g.graph], threshold, cheapest), self._groups))
+        return cheapest, [batch for batch in batches if batch is not None]
+
+    def bound(self, cheapest: Floats, price: Floats) -> float:
+        """Lagrangian bound: every tonne goes its cheapest way at the prices, capacities are paid back."""
+        problem = self.problem
+        least = np.minimum(cheapest, problem.penalty)
+        finite = np.isfinite(problem.capacity)
+        return float(problem.quantity @ least - price[finite] @ problem.capacity[finite])
+
+    def _search(self, group: _Group, price: Floats, threshold: Floats, cheapest: Floats) -> Routes | None:
+        problem, members = self.problem, group.members
+        graph = problem.graphs[group.graph]
+        owner, cost, move_end, move_arc, move_day = kernels.price_group(
+            members, group.source, group.sink, problem.release_day[members], problem.due_day[members],
+            problem.late_cost[members], threshold, int(problem.release_day[members].min()), problem.num_days,
+            group.indptr, group.arcs, group.heads, graph.duration_days, self._departs[group.graph],
+            graph.cost, price, group.holding, group.num_zero, cheapest,
+        )  # fmt: skip
+        if not owner.size:
+            return None
+        cell_end, cells, units = kernels.route_cells(
+            move_end, move_arc, move_day, graph.use_indptr, graph.use_resource, graph.use_units, problem.first_cell,
+            problem.stride,
+        )  # fmt: skip
+        return Routes(owner, cost, move_end, move_arc, move_day, cell_end, cells, units)
+
+
+def _open_days(problem: RouteFlowProblem, graph: DayGraph) -> Flags:
+    """Days on which an arc departs and none of the cells it uses is without capacity."""
+    shut = np.flatnonzero(problem.capacity <= 0)
+    if not shut.size:
+        return np.ascontiguousarray(graph.departs)
+    is_shut = np.zeros(problem.capacity.size, dtype=np.bool_)
+    is_shut[shut] = True
+    departs = graph.departs.copy()
+    arcs = np.repeat(np.arange(graph.head.size), np.diff(graph.use_indptr))
+    days = np.arange(problem.num_days)
+    for arc, resource, units in zip(arcs, graph.use_resource, graph.use_units, strict=True):
+        if units > 0:
+            departs[:, arc] &= ~is_shut[problem.first_cell[resource] + problem.stride[resource] * days]
+    return departs
+
+
+def _groups(problem: RouteFlowProblem) -> Iterator[_Group]:
+    order = np.lexsort((np.arange(problem.num_demands), problem.sink, problem.graph))
+    breaks = np.flatnonzero(np.diff(problem.graph[order]) | np.diff(problem.sink[order])) + 1
+    from_source: dict[tuple[int, int], Floats] = {}
+    turned: dict[int, tuple[Longs, Ints, Floats]] = {}
+    for members in np.split(order, breaks) if order.size else []:
+        number, sink = int(problem.graph[members[0]]), int(problem.sink[members[0]])
+        graph = problem.graphs[number]
+        if number not in turned:
+            back = np.argsort(graph.head, kind="stable")
+            counts = np.bincount(graph.head, minlength=graph.num_vertices)
+            pointers = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+            turned[number] = pointers, graph.tail[back], graph.cost[back]
+        to_sink = shortest_path_tree(*turned[number], sink)[0]
+        kept = np.zeros(graph.num_vertices, dtype=np.bool_)
+        for source in np.unique(problem.source[members]).tolist():
+            if (number, source) not in from_source:
+                from_source[number, source] = shortest_path_tree(graph.indptr, graph.head, graph.cost, source)[0]
+            highest = float(problem.penalty[members[problem.source[members] == source]].max())
+            through = from_source[number, source] + to_sink
+            kept |= np.isfinite(through) & (through <= highest * SLACK + 1e-9)
+        members = members[kept[problem.source[members]]]
+        if members.size and kept[sink]:
+            yield _group(problem, number, members, sink, kept, to_sink)
+
+
+def _group(
+    problem: RouteFlowProblem, number: int, members: Longs, sink: int, kept: Flags, to_sink: Floats
+) -> _Group:  # fmt: skip
+    graph = problem.graphs[number]
+    vertices = np.flatnonzero(kept)
+    vertices = vertices[np.lexsort((vertices, to_sink[vertices]))]
+    own = np.full(graph.num_vertices, -1, dtype=np.int64)
+    own[vertices] = np.arange(vertices.size)
+    inside = np.flatnonzero(kept[graph.tail] & kept[graph.head] & np.isfinite(graph.cost) & (graph.tail != sink))
+    late = graph.duration_days[inside] > 0
+    inside = inside[np.lexsort((inside, late, own[graph.tail[inside]]))]
+    tails = own[graph.tail[inside]]
+    counts = np.bincount(tails, minlength=vertices.size)
+    return _Group(
+        graph=number,
+        members=np.ascontiguousarray(members.astype(np.int64)),
+        source=own[problem.source[members]],
+        sink=int(own[sink]),
+        vertices=vertices,
+        indptr=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        arcs=inside.astype(np.int32),
+        heads=own[graph.head[inside]].astype(np.int32),
+        num_zero=np.bincount(tails[graph.duration_days[inside] == 0], minlength=vertices.size),
+        holding=graph.holding[vertices],
+    )

@@ -1,0 +1,134 @@
+"""Port choice as a route-flow problem: commodities become graphs over days, limits become cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.flows.problem import DayGraph, RouteFlowProblem
+from optimizer.models.port_choice.graph import named_resources, teu_per_tonne
+from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
+from optimizer.network.layered import SINK_LAYER, LayeredNetwork
+from optimizer.network.timespace import TimeSpaceNetwork, sailing_days
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A route-flow problem and what is needed to read its routes as a plan.
+
+    Attributes
+    ----------
+    base_arcs
+        Per graph: arcs of the layered network behind each of its arcs, in order of travel.
+    resources
+        Name in plans, name for people, unit, annual capacity, arcs; in the order of the problem's resources.
+    """
+
+    problem: PortChoice
+    network: LayeredNetwork
+    flows: RouteFlowProblem
+    commodities: tuple[str, ...]
+    spacings: tuple[TimeSpaceNetwork | None, ...]
+    resources: list[tuple[str, str, str, float, np.ndarray]]
+
+    def base_arcs(self, graph: int, arc: int) -> list[int]:
+        """Arcs of the layered network behind an arc of a graph."""
+        spacing = self.spacings[graph]
+        return [arc] if spacing is None else spacing.base_arcs_of(arc).tolist()
+
+
+def translate(problem: PortChoice) -> Translation:
+    """Arrays of a problem without its contracts."""
+    network = LayeredNetwork.build(problem.corridor)
+    table = problem.demand()
+    commodities = tuple(sorted(set(table["commodity_id"].astype(str))))
+    number_of = {commodity: number for number, commodity in enumerate(commodities)}
+    resources = named_resources(network)
+    teu = teu_per_tonne(problem)
+    num_days = problem.corridor.config.horizon.days if problem.dated else 1
+    graph = table["commodity_id"].astype(str).map(number_of).to_numpy(np.int32)
+    origins, destinations = (
+        np.array([end(place) for place in table[column]], dtype=np.int64)
+        for column, end in (("origin", network.source), ("destination", network.sink))
+    )
+    graphs, spacings = [], []
+    source, sink = origins.copy(), destinations.copy()
+    for number, commodity in enumerate(commodities):
+        rows = table[table["commodity_id"] == commodity]
+        if problem.dated:
+            spacing = TimeSpaceNetwork.build(network, commodity, num_days, sorted({*rows["origin"], *rows["destination"]}))
+            mine = graph == number
+            source[mine], sink[mine] = spacing.vertex_of[origins[mine]], spacing.vertex_of[destinations[mine]]
+            graphs.append(_dated_graph(network, spacing, resources, teu[commodity], num_days))
+            spacings.append(spacing)
+        else:
+            graphs.append(_static_graph(network, commodity, resources, teu[commodity]))
+            spacings.append(None)
+    share = 1.0 / DAYS_PER_YEAR if problem.dated else 1.0
+    penalty = np.full(len(table), np.inf) if problem.serve_all else table["unserved_usd_per_t"].to_numpy(float)
+    zeros = np.zeros(len(table))
+    flows = RouteFlowProblem(
+        graphs=tuple(graphs),
+        graph=graph,
+        source=source,
+        sink=sink,
+        release_day=table["release_day"].to_numpy(np.int64) if problem.dated else zeros.astype(np.int64),
+        due_day=table["due_day"].to_numpy(np.int64) if problem.dated else zeros.astype(np.int64),
+        late_cost=table["late_usd_per_t_day"].fillna(0.0).to_numpy(float) if problem.dated else zeros,
+        quantity=table["quantity_t"].to_numpy(float),
+        penalty=penalty,
+        first_cell=np.arange(len(resources), dtype=np.int64) * num_days,
+        stride=np.ones(len(resources), dtype=np.int64),
+        capacity=np.repeat([resource[3] * share for resource in resources], num_days),
+        num_days=num_days,
+    )
+    return Translation(problem, network, flows, commodities, tuple(spacings), resources)
+
+
+def _uses(
+    of_arc: list[dict[int, float]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    counts = [len(uses) for uses in of_arc]
+    indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    resource = np.array([r for uses in of_arc for r in uses], dtype=np.int32)
+    units = np.array([u for uses in of_arc for u in uses.values()], dtype=np.float64)
+    return indptr, resource, units
+
+
+def _units(unit: str, teu_per_t: float) -> float:
+    return 1.0 if unit == "t" else teu_per_t
+
+
+def _static_graph(
+    network: LayeredNetwork, commodity: str, resources: list[tuple[str, str, str, float, np.ndarray]], teu_per_t: float
+) -> DayGraph:
+    of_arc: list[dict[int, float]] = [{} for _ in range(network.num_arcs)]
+    for number, (_, _, unit, _, arcs) in enumerate(resources):
+        if (units := _units(unit, teu_per_t)) > 0:
+            for arc in arcs.tolist():
+                of_arc[arc][number] = of_arc[arc].get(number, 0.0) + units
+    cost = network.arc_costs(commodity).generalised
+    return DayGraph(
+        network.indptr, network.tail.astype(np.int32), network.head.astype(np.int32),
+        np.zeros(network.num_arcs, dtype=np.int64), cost, np.isfinite(cost)[None, :],
+        np.full(network.num_vertices, np.inf), *_uses(of_arc),
+    )  # fmt: skip
+
+
+def _dated_graph(
+    network: LayeredNetwork, spacing: TimeSpaceNetwork, resources: list[tuple[str, str, str, float, np.ndarray]],
+    teu_per_t: float, num_days: int,
+) -> DayGraph:  # fmt: skip
+    of_arc: list[dict[int, float]] = [{} for _ in range(spacing.num_arcs)]
+    for number, (_, _, unit, _, base_arcs) in enumerate(resources):
+        if (units := _units(unit, teu_per_t)) > 0:
+            arcs, times = spacing.super_arcs_of(base_arcs)
+            for arc, count in zip(arcs.tolist(), times.tolist(), strict=True):
+                of_arc[arc][number] = units * count
+    at_sink = network.vertex_layer[spacing.base_vertex] == SINK_LAYER
+    return DayGraph(
+        spacing.indptr, spacing.tail, spacing.head, spacing.duration_days, spacing.cost_usd_per_t,
+        sailing_days(spacing.sailings_per_week, 0, num_days - 1),
+        np.where(at_sink, np.inf, spacing.holding_usd_per_t_day), *_uses(of_arc),
+    )  # fmt: skip
