@@ -86,13 +86,14 @@ def labels_to_sink(
 @njit(cache=True, nogil=True)
 def in_time_search(
     release: int, last_day: int, source: int, sink: int, due: int, late_cost: float, best: float, indptr: Any,
-    arcs: Any, heads: Any, duration: Any, departs: Any, price: Any, holding: Any, label: Any,
+    arcs: Any, heads: Any, duration: Any, departs: Any, price: Any, holding: Any, least_days: Any, label: Any,
     cost: Any, came_by: Any, came_from: Any,
 ) -> Any:  # fmt: skip
     """
     Cheapest way when being late costs; only ways below ``best`` count.
 
-    Forward over the days with ``label``, the cost to go without lateness, as the bound that keeps the search narrow.
+    Forward over the days; ``label``, the cost to go without lateness, and the lateness that not even ``least_days``
+    to the sink avoid bound the search and keep it narrow.
     Returns the cost and the arrival day (-1: none below ``best``).
     """
     num_vertices = indptr.size - 1
@@ -109,7 +110,7 @@ def in_time_search(
             again = False
             for vertex in range(num_vertices - 1, -1, -1):
                 here = cost[row, vertex]
-                if here + label[day, vertex] >= best:
+                if here + label[day, vertex] + late_cost * max(day + least_days[vertex] - due, 0) >= best:
                     continue
                 if vertex == sink:
                     total = here + late_cost * max(day - due, 0)
@@ -140,7 +141,7 @@ def in_time_search(
 def price_group(
     members: Any, source: Any, sink: int, release: Any, due: Any, late_cost: Any, threshold: Any, first_day: int,
     num_days: int, indptr: Any, arcs: Any, heads: Any, duration: Any, departs: Any, base: Any,
-    price: Any, holding: Any, num_zero: Any, cheapest: Any,
+    price: Any, holding: Any, num_zero: Any, least_days: Any, cheapest: Any,
 ) -> Any:  # fmt: skip
     """
     Cheapest route of every member of a group of demands with one sink; writes ``cheapest[member]``.
@@ -199,7 +200,8 @@ def price_group(
             base_cost += late
             better, arrived = in_time_search(
                 release[number], day, source[number], sink, due[number], late_cost[number],
-                min(best, threshold[demand]), indptr, arcs, heads, duration, departs, price, holding, label, cost, came_by, came_from,
+                min(best, threshold[demand]), indptr, arcs, heads, duration, departs, price, holding,
+                least_days, label, cost, came_by, came_from,
             )  # fmt: skip
             if arrived >= 0:
                 best = better

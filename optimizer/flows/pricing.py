@@ -16,25 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.flows import kernels
+from optimizer.flows.pool import RoutePool, Routes
 from optimizer.flows.problem import DayGraph, Flags, Floats, Ints, Longs, RouteFlowProblem
 from optimizer.network.paths import shortest_path_tree
 
 SLACK = 1 + 1e-9
 """Sums of two searches round differently from the sum along a route."""
-
-
-@dataclass(frozen=True)
-class Routes:
-    """New routes: demand, cost per tonne without prices, and CSR of moves (arc, day entered) and of cells used."""
-
-    demand: Longs
-    cost: Floats
-    move_end: Longs
-    move_arc: Ints
-    move_day: Ints
-    cell_end: Longs
-    cells: Ints
-    units: Floats
 
 
 @dataclass(frozen=True)
@@ -51,6 +38,7 @@ class _Group:
     heads: Ints
     num_zero: Longs
     holding: Floats
+    least_days: Longs
 
 
 class Pricing:
@@ -115,6 +103,17 @@ class Pricing:
         finite = np.isfinite(problem.capacity)
         return float(problem.quantity @ least - price[finite] @ problem.capacity[finite])
 
+    def open_routes(self, pool: RoutePool) -> Flags:
+        """Which routes of a pool (of the same graphs and demands) keep to arcs that are open on their days."""
+        owner = np.repeat(pool.demand, np.diff(pool.move_start))
+        is_open = np.ones(owner.size, dtype=np.bool_)
+        for number, departs in enumerate(self._departs):
+            mine = self.problem.graph[owner] == number
+            is_open[mine] = departs[pool.move_day[mine], pool.move_arc[mine]]
+        shut = np.add.reduceat(np.append(~is_open, False), pool.move_start[:-1].clip(max=is_open.size))
+        shut[np.diff(pool.move_start) == 0] = 0
+        return np.asarray(shut == 0)
+
     def _search(self, group: _Group, price: Floats, threshold: Floats, cheapest: Floats) -> Routes | None:
         problem, members = self.problem, group.members
         graph = problem.graphs[group.graph]
@@ -122,7 +121,7 @@ class Pricing:
             members, group.source, group.sink, problem.release_day[members], problem.due_day[members],
             problem.late_cost[members], threshold, int(problem.release_day[members].min()), problem.num_days,
             group.indptr, group.arcs, group.heads, graph.duration_days, self._departs[group.graph],
-            graph.cost, price, group.holding, group.num_zero, cheapest,
+            graph.cost, price, group.holding, group.num_zero, group.least_days, cheapest,
         )  # fmt: skip
         if not owner.size:
             return None
@@ -153,7 +152,7 @@ def _groups(problem: RouteFlowProblem) -> Iterator[_Group]:
     order = np.lexsort((np.arange(problem.num_demands), problem.sink, problem.graph))
     breaks = np.flatnonzero(np.diff(problem.graph[order]) | np.diff(problem.sink[order])) + 1
     from_source: dict[tuple[int, int], Floats] = {}
-    turned: dict[int, tuple[Longs, Ints, Floats]] = {}
+    turned: dict[int, tuple[Longs, Ints, Floats, Floats]] = {}
     for members in np.split(order, breaks) if order.size else []:
         number, sink = int(problem.graph[members[0]]), int(problem.sink[members[0]])
         graph = problem.graphs[number]
@@ -161,8 +160,11 @@ def _groups(problem: RouteFlowProblem) -> Iterator[_Group]:
             back = np.argsort(graph.head, kind="stable")
             counts = np.bincount(graph.head, minlength=graph.num_vertices)
             pointers = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-            turned[number] = pointers, graph.tail[back], graph.cost[back]
-        to_sink = shortest_path_tree(*turned[number], sink)[0]
+            days = np.where(np.isfinite(graph.cost), graph.duration_days, np.inf)
+            turned[number] = pointers, graph.tail[back], graph.cost[back], days[back]
+        pointers, tails, costs, days = turned[number]
+        to_sink = shortest_path_tree(pointers, tails, costs, sink)[0]
+        least_days = shortest_path_tree(pointers, tails, days, sink)[0]
         kept = np.zeros(graph.num_vertices, dtype=np.bool_)
         for source in np.unique(problem.source[members]).tolist():
             if (number, source) not in from_source:
@@ -172,12 +174,18 @@ def _groups(problem: RouteFlowProblem) -> Iterator[_Group]:
             kept |= np.isfinite(through) & (through <= highest * SLACK + 1e-9)
         members = members[kept[problem.source[members]]]
         if members.size and kept[sink]:
-            yield _group(problem, number, members, sink, kept, to_sink)
+            yield _group(problem, number, members, sink, kept, to_sink, least_days)
 
 
 def _group(
-    problem: RouteFlowProblem, number: int, members: Longs, sink: int, kept: Flags, to_sink: Floats
-) -> _Group:  # fmt: skip
+    problem: RouteFlowProblem,
+    number: int,
+    members: Longs,
+    sink: int,
+    kept: Flags,
+    to_sink: Floats,
+    least_days: Floats,
+) -> _Group:
     graph = problem.graphs[number]
     vertices = np.flatnonzero(kept)
     vertices = vertices[np.lexsort((vertices, to_sink[vertices]))]
@@ -199,4 +207,5 @@ def _group(
         heads=own[graph.head[inside]].astype(np.int32),
         num_zero=np.bincount(tails[graph.duration_days[inside] == 0], minlength=vertices.size),
         holding=graph.holding[vertices],
+        least_days=least_days[vertices].astype(np.int64),
     )
