@@ -17,6 +17,8 @@ LAYERS = {
     "__init__": 4,
     "api": 4,
     "models": 3,
+    "flows": 2,
+    "choice": 2,
     "solvers": 2,
     "network": 2,
     "data": 2,

@@ -12,6 +12,12 @@ from optimizer.result import Outcome, Solution, Violation
 # The modules behind these functions load solvers and compiled code; they wait until they are called.
 
 
+def _engine(problem: PortChoice, options: SolveOptions) -> Outcome:
+    from optimizer.models.port_choice.engine import solve_engine
+
+    return solve_engine(problem, options)
+
+
 def _exact(problem: PortChoice, options: SolveOptions) -> Outcome:
     from optimizer.models.port_choice.exact import solve_exact
 
@@ -51,8 +57,8 @@ def _report(problem: PortChoice, solution: Solution) -> Sequence[Table]:
 FAMILY = Family(
     name="port-choice",
     problem=PortChoice,
-    methods={"exact": _exact, "crosscheck": _crosscheck},
-    solvers={"exact": ("highs", "*"), "crosscheck": ("highs", "glop", "pdlp", "scip")},
+    methods={"engine": _engine, "exact": _exact, "crosscheck": _crosscheck},
+    solvers={"engine": ("route-flow",), "exact": ("highs", "*"), "crosscheck": ("highs", "glop", "pdlp", "scip")},
     solution_tables=SOLUTION_TABLES,
     verify=_verify,
     export=_export,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from optimizer.data.columns import frame
-from optimizer.errors import UsageError
-from optimizer.flows.engine import RouteFlowResult, Warm, solve_route_flow
+from optimizer.flows.engine import RouteFlowResult, Warm
 from optimizer.models.family import SolveOptions
+from optimizer.models.port_choice.contracts import branch_on_contracts
+from optimizer.models.port_choice.exact import solve_exact
 from optimizer.models.port_choice.plan import NOISE
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, TOLERANCE, PortChoice
 from optimizer.models.port_choice.routeflow import Translation, translate
@@ -18,35 +20,61 @@ from optimizer.network.layered import ACCESS, HANDLING, LANDING_LAYER, LINK, SEA
 from optimizer.result import Outcome, Solution, Status
 
 KIND_NAMES = np.array(["link", "sea", "handling", "access"], dtype=object)
+SMALL = 4000
+"""Demands times days up to which the compact model is worth a try."""
 assert (LINK, SEA, HANDLING, ACCESS) == (0, 1, 2, 3)
 
 
 def solve_engine(problem: PortChoice, options: SolveOptions) -> Outcome:
-    """Solve with the route-flow engine; contracts are left to the exact method."""
-    if len(problem.corridor.table("contracts")):
-        raise UsageError("method engine does not decide contracts yet; use method exact, or leave contracts.csv empty")
-    return outcome_of(translate(problem), options)[0]
+    """Solve with the route-flow engine; with contracts by branching on them."""
+    return solve_translation(translate(problem), options)[0]
 
 
-def outcome_of(
-    translation: Translation, options: SolveOptions, warm: Warm | None = None
+def solve_translation(
+    translation: Translation, options: SolveOptions, warm: Warm | None = None, closed_arcs: Collection[int] = ()
 ) -> tuple[Outcome, RouteFlowResult]:
     """
     Solve a translated problem.
 
     With ``serve_all`` everything left behind costs more than any route; the bound stays valid, because a plan that
     leaves nothing behind never pays it.
+
+    Parameters
+    ----------
+    warm
+        What another solve of the same translation left.
+    closed_arcs
+        Arcs of the layered network that nothing may pass.
     """
-    flows, problem = translation.flows, translation.problem
+    problem = translation.problem
     if problem.serve_all:
-        flows = replace(flows, penalty=np.full(flows.num_demands, _dearer_than_any_route(translation)))
-    result = solve_route_flow(flows, options, warm=warm)
-    if problem.serve_all and float(result.unserved.sum()) > NOISE * float(flows.quantity.sum()):
-        return Outcome(Status.NO_SOLUTION, bound=result.bound), result
-    tables, cost = plan_tables(translation, result)
-    bound = min(result.bound, cost)
+        penalty = np.full(translation.flows.num_demands, _dearer_than_any_route(translation))
+        translation = replace(translation, flows=replace(translation.flows, penalty=penalty))
+    choice = branch_on_contracts(translation, options, warm, closed_arcs)
+    result = choice.result
+    left = float(result.unserved.sum()) > NOISE * float(translation.flows.quantity.sum())
+    if problem.serve_all and left:
+        return _cannot_serve(problem, choice.bound, options), result
+    if choice.short and _is_small(translation):
+        # Only the compact model can prove what a least volume forbids.
+        exact = solve_exact(problem, options)
+        if exact.cost is None or exact.cost <= choice.cost:
+            return exact, result
+    tables, cost = plan_tables(translation, result, choice.taken)
+    bound = min(choice.bound, cost)
     proved = cost - bound <= max(options.gap, TOLERANCE) * abs(cost)
     return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, tables, cost, bound), result
+
+
+def _cannot_serve(problem: PortChoice, bound: float, options: SolveOptions) -> Outcome:
+    """The engine left something behind where all must be served: ask the compact model whether that can be."""
+    if options.stop.is_set():
+        return Outcome(Status.NO_SOLUTION, bound=bound)
+    return solve_exact(problem, options)
+
+
+def _is_small(translation: Translation) -> bool:
+    return translation.flows.num_demands * translation.flows.num_days <= SMALL
 
 
 def _dearer_than_any_route(translation: Translation) -> float:
@@ -59,8 +87,10 @@ def _dearer_than_any_route(translation: Translation) -> float:
     return 2 * (dearest + flows.num_days * (waiting + float(flows.late_cost.max(initial=0.0)))) + 1.0
 
 
-def plan_tables(translation: Translation, result: RouteFlowResult) -> tuple[Solution, float]:
-    """Solution tables of the engine's plan, and its cost."""
+def plan_tables(
+    translation: Translation, result: RouteFlowResult, taken: Sequence[bool]
+) -> tuple[Solution, float]:
+    """Solution tables of the engine's plan, and its cost with the contracts taken."""
     flows, pool, problem = translation.flows, result.pool, translation.problem
     demand_ids = problem.demand()["demand_id"].to_numpy(object)
     share = result.flow / flows.quantity[pool.demand]
@@ -83,6 +113,7 @@ def plan_tables(translation: Translation, result: RouteFlowResult) -> tuple[Solu
     cost_per_t = cost_per_t + _waiting(translation, moves, pool.demand[used], release, used.size)
     cost_per_t += np.maximum(arrive - flows.due_day[pool.demand[used]], 0) * flows.late_cost[pool.demand[used]]
     cost = float(tonnes @ cost_per_t) + float(unserved[unserved > 0] @ flows.penalty[unserved > 0])
+    cost += sum(service.fixed_usd for service, mine in zip(translation.services, taken, strict=True) if mine)
 
     legs = _legs(translation, moves, route_id)
     first_leg = legs.drop_duplicates("route_id").set_index("route_id")["depart_day"]
@@ -98,12 +129,15 @@ def plan_tables(translation: Translation, result: RouteFlowResult) -> tuple[Solu
     np.add.at(load, pool.cells, pool.units * np.repeat(result.flow, lengths))
     full_cells = flows.capacity - load <= TOLERANCE / 2 * np.maximum(1.0, flows.capacity)
     cells = np.flatnonzero((price > TOLERANCE) & full_cells)
+    cells = cells[cells < len(translation.resources) * flows.num_days]
     names = np.array([resource[0] for resource in translation.resources], dtype=object)
     tables = {
         "routes": routes,
         "legs": legs if problem.dated else legs.drop(columns=["depart_day", "arrive_day", "chain"]),
         "unserved": pd.DataFrame({"demand_id": demand_ids[left], "quantity_t": unserved[left]}),
-        "contracts": pd.DataFrame({"contract_id": [], "taken": []}),
+        "contracts": pd.DataFrame(
+            {"contract_id": [service.contract_id for service in translation.services], "taken": list(taken)}
+        ),
         "prices": pd.DataFrame(
             {"resource": names[cells // flows.num_days], "price_usd_per_unit": price[cells]}
             | ({"day": cells % flows.num_days} if problem.dated else {})

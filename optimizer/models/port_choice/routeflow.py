@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optimizer.flows.problem import DayGraph, RouteFlowProblem
-from optimizer.models.port_choice.graph import named_resources, teu_per_tonne
+from optimizer.models.port_choice.graph import Service, named_resources, services_of, teu_per_tonne
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
 from optimizer.network.layered import SINK_LAYER, LayeredNetwork
 from optimizer.network.timespace import TimeSpaceNetwork, sailing_days
@@ -22,7 +23,10 @@ class Translation:
     base_arcs
         Per graph: arcs of the layered network behind each of its arcs, in order of travel.
     resources
-        Name in plans, name for people, unit, annual capacity, arcs; in the order of the problem's resources.
+        Name in plans, name for people, unit, annual capacity, arcs; in the order of the problem's resources. The
+        volumes of the services follow them, each one cell over all days.
+    services
+        Contracts, with arcs of the layered network.
     """
 
     problem: PortChoice
@@ -31,6 +35,25 @@ class Translation:
     commodities: tuple[str, ...]
     spacings: tuple[TimeSpaceNetwork | None, ...]
     resources: list[tuple[str, str, str, float, np.ndarray]]
+    services: tuple[Service, ...]
+
+    @property
+    def volume_cells(self) -> np.ndarray:
+        """Cell of the volume of each service."""
+        return self.flows.first_cell[len(self.resources) :]
+
+    def without(self, closed_arcs: Collection[int]) -> RouteFlowProblem:
+        """The flows when some arcs of the layered network are closed; vertices, arcs and cells stay as they are."""
+        is_closed = np.zeros(self.network.num_arcs, dtype=bool)
+        is_closed[list(closed_arcs)] = True
+        graphs = []
+        for graph, spacing in zip(self.flows.graphs, self.spacings, strict=True):
+            shut = is_closed
+            if spacing is not None:
+                passed = np.append(is_closed[spacing.base_arcs], False)
+                shut = np.add.reduceat(passed, spacing.base_indptr[:-1], dtype=np.int64) > 0
+            graphs.append(replace(graph, departs=graph.departs & ~shut, cost=np.where(shut, np.inf, graph.cost)))
+        return replace(self.flows, graphs=tuple(graphs))
 
     def base_arcs(self, graph: int, arc: int) -> list[int]:
         """Arcs of the layered network behind an arc of a graph."""
@@ -39,8 +62,9 @@ class Translation:
 
 
 def translate(problem: PortChoice) -> Translation:
-    """Arrays of a problem without its contracts."""
+    """Arrays of a problem; of its contracts only the volumes count, their choice is left to the caller."""
     network = LayeredNetwork.build(problem.corridor)
+    services = services_of(problem, network)
     table = problem.demand()
     commodities = tuple(sorted(set(table["commodity_id"].astype(str))))
     number_of = {commodity: number for number, commodity in enumerate(commodities)}
@@ -60,10 +84,10 @@ def translate(problem: PortChoice) -> Translation:
             spacing = TimeSpaceNetwork.build(network, commodity, num_days, sorted({*rows["origin"], *rows["destination"]}))
             mine = graph == number
             source[mine], sink[mine] = spacing.vertex_of[origins[mine]], spacing.vertex_of[destinations[mine]]
-            graphs.append(_dated_graph(network, spacing, resources, teu[commodity], num_days))
+            graphs.append(_dated_graph(network, spacing, resources, services, teu[commodity], num_days))
             spacings.append(spacing)
         else:
-            graphs.append(_static_graph(network, commodity, resources, teu[commodity]))
+            graphs.append(_static_graph(network, commodity, resources, services, teu[commodity]))
             spacings.append(None)
     share = 1.0 / DAYS_PER_YEAR if problem.dated else 1.0
     penalty = np.full(len(table), np.inf) if problem.serve_all else table["unserved_usd_per_t"].to_numpy(float)
@@ -78,12 +102,16 @@ def translate(problem: PortChoice) -> Translation:
         late_cost=table["late_usd_per_t_day"].fillna(0.0).to_numpy(float) if problem.dated else zeros,
         quantity=table["quantity_t"].to_numpy(float),
         penalty=penalty,
-        first_cell=np.arange(len(resources), dtype=np.int64) * num_days,
-        stride=np.ones(len(resources), dtype=np.int64),
-        capacity=np.repeat([resource[3] * share for resource in resources], num_days),
+        first_cell=np.concatenate(
+            (np.arange(len(resources)) * num_days, len(resources) * num_days + np.arange(len(services)))
+        ).astype(np.int64),
+        stride=np.repeat([1, 0], [len(resources), len(services)]).astype(np.int64),
+        capacity=np.append(
+            np.repeat([resource[3] * share for resource in resources], num_days), [s.most_t for s in services]
+        ).astype(np.float64),
         num_days=num_days,
     )
-    return Translation(problem, network, flows, commodities, tuple(spacings), resources)
+    return Translation(problem, network, flows, commodities, tuple(spacings), resources, services)
 
 
 def _uses(
@@ -101,13 +129,17 @@ def _units(unit: str, teu_per_t: float) -> float:
 
 
 def _static_graph(
-    network: LayeredNetwork, commodity: str, resources: list[tuple[str, str, str, float, np.ndarray]], teu_per_t: float
-) -> DayGraph:
+    network: LayeredNetwork, commodity: str, resources: list[tuple[str, str, str, float, np.ndarray]],
+    services: tuple[Service, ...], teu_per_t: float,
+) -> DayGraph:  # fmt: skip
     of_arc: list[dict[int, float]] = [{} for _ in range(network.num_arcs)]
     for number, (_, _, unit, _, arcs) in enumerate(resources):
         if (units := _units(unit, teu_per_t)) > 0:
             for arc in arcs.tolist():
                 of_arc[arc][number] = of_arc[arc].get(number, 0.0) + units
+    for number, service in enumerate(services, len(resources)):
+        for arc in service.arcs.tolist():
+            of_arc[arc][number] = of_arc[arc].get(number, 0.0) + 1.0
     cost = network.arc_costs(commodity).generalised
     return DayGraph(
         network.indptr, network.tail.astype(np.int32), network.head.astype(np.int32),
@@ -118,14 +150,17 @@ def _static_graph(
 
 def _dated_graph(
     network: LayeredNetwork, spacing: TimeSpaceNetwork, resources: list[tuple[str, str, str, float, np.ndarray]],
-    teu_per_t: float, num_days: int,
+    services: tuple[Service, ...], teu_per_t: float, num_days: int,
 ) -> DayGraph:  # fmt: skip
     of_arc: list[dict[int, float]] = [{} for _ in range(spacing.num_arcs)]
     for number, (_, _, unit, _, base_arcs) in enumerate(resources):
         if (units := _units(unit, teu_per_t)) > 0:
-            arcs, times = spacing.super_arcs_of(base_arcs)
-            for arc, count in zip(arcs.tolist(), times.tolist(), strict=True):
-                of_arc[arc][number] = units * count
+            for arc in spacing.super_arcs_of(base_arcs)[0].tolist():
+                of_arc[arc][number] = units  # a chain takes room once, on the day it starts
+    for number, service in enumerate(services, len(resources)):
+        for base_arcs in service.passes:
+            for arc in spacing.super_arcs_of(base_arcs)[0].tolist():
+                of_arc[arc][number] = of_arc[arc].get(number, 0.0) + 1.0
     at_sink = network.vertex_layer[spacing.base_vertex] == SINK_LAYER
     return DayGraph(
         spacing.indptr, spacing.tail, spacing.head, spacing.duration_days, spacing.cost_usd_per_t,
