@@ -69,6 +69,23 @@ def test_both_formulations_agree_and_their_plans_verify(corridor: Corridor, date
         assert one.bound == near(one.cost)
 
 
+@settings(deadline=None, max_examples=80)
+@given(corridor=corridors(), dated=st.booleans(), serve_all=st.booleans())
+def test_engine_agrees_with_exact(corridor: Corridor, dated: bool, serve_all: bool) -> None:
+    problem = PortChoice(corridor, dated=dated, serve_all=serve_all)
+    engine, exact = solve(problem, "engine"), solve(problem)
+    if Status.FEASIBLE in (engine.status, exact.status):
+        for plan, rival in ((engine, exact), (exact, engine)):
+            assert plan.cost is not None
+            assert rival.bound is not None
+            assert plan.cost >= rival.bound * (1 - 1e-6) - 1e-6
+        return
+    assert engine.status is exact.status
+    if engine.cost is not None:
+        assert exact.cost == near(engine.cost)
+        assert engine.bound == near(engine.cost)
+
+
 @settings(deadline=None, max_examples=25)
 @given(corridor=corridors(max_lanes=1, contracts=False, dated=False, max_places=5))
 def test_exact_finds_what_enumeration_of_all_routes_finds(corridor: Corridor) -> None:
@@ -200,7 +217,7 @@ def test_mutated_plans_are_rejected(corridor: Corridor, dated: bool, data: st.Da
 
 
 @FEW
-@given(corridor=corridors(), dated=st.booleans(), method=st.sampled_from(("exact", "crosscheck")))
+@given(corridor=corridors(), dated=st.booleans(), method=st.sampled_from(("engine", "exact", "crosscheck")))
 def test_same_question_same_plan(corridor: Corridor, dated: bool, method: str) -> None:
     problem = PortChoice(corridor, dated=dated)
     one, other = solve(problem, method), solve(problem, method)
