@@ -9,6 +9,7 @@ PROGRAMS = {
     "shortest-paths": "benchmarks.shortest_paths",
     "day-rounding": "benchmarks.day_rounding",
     "port-choice": "benchmarks.port_choice",
+    "port-choice-ladder": "benchmarks.port_choice_ladder",
     "transshipment": "benchmarks.transshipment",
     "rolling-stock": "benchmarks.rolling_stock",
 }

@@ -89,8 +89,8 @@ class RouteFlowResult:
 
     @property
     def warm(self) -> Warm:
-        """Start for the next scenario."""
-        return Warm(self.pool, self.price, self.stiffness)
+        """Start for the next scenario: the routes in use and the prices."""
+        return Warm(self.pool.part((self.pool.flow > 0) | (self.flow > 0)), self.price, self.stiffness)
 
 
 def solve_route_flow(
@@ -148,13 +148,12 @@ class _Engine:
     def run(self, max_passes: int | None) -> RouteFlowResult:
         problem, pool = self.problem, self.pool
         cheapest = self._price(self.price)
-        mean = float(problem.quantity @ np.minimum(cheapest, problem.penalty)) / max(float(problem.quantity.sum()), 1e-9)
-        self.mean_cost = max(mean, 1e-12)
+        tonnes = max(float(problem.quantity.sum()), 1e-9)
+        self.mean_cost = max(float(problem.quantity @ np.minimum(cheapest, problem.penalty)) / tonnes, 1e-12)
         multiplier = self.price.copy()
         load = pool.load()
         self._make_feasible(load)
         last_overload = np.inf
-        tonnes = max(float(problem.quantity.sum()), 1e-9)
         per_unit = np.where(self.finite, self.mean_cost / np.where(self.finite, problem.capacity, 1.0), 0.0)
         while not self._done(max_passes):
             stiffness = self.stiffness * per_unit
@@ -234,6 +233,9 @@ class _Engine:
         cost = pool.value(flow, unserved)
         if cost < self.cost:
             self.cost, self.best_flow, self.best_unserved = cost, flow, unserved
+        self._tell()
+
+    def _tell(self) -> None:
         self.watch.post(self.cost, self.bound)
         if self.on_pass is not None:
             self.on_pass(self.passes, self.cost, self.bound)
@@ -276,9 +278,10 @@ class _Engine:
         weight = 0.5
         last_price = self.price
         while not self._done(max_passes):
-            slack = max(10 * (self.cost - self.bound) / max(float(problem.quantity.sum()), 1e-9), 1e-6 * self.mean_cost)
+            slack = max(10 * (self.cost - self.bound) / float(problem.quantity.sum()), 1e-6 * self.mean_cost)
             used = self._incumbent() > 0
-            wanted = used | (self._excess(self.price) <= slack) | (self._excess(last_price) <= NEW_ROUTE * self.mean_cost)
+            wanted = used | (self._excess(self.price) <= slack)
+            wanted |= self._excess(last_price) <= NEW_ROUTE * self.mean_cost
             if wanted.sum() > FEW_ROUTES:
                 return False
             left_s = None
@@ -295,9 +298,11 @@ class _Engine:
             self._accept(flow, load)
             before = self.bound
             self._price(weight * self.price + (1 - weight) * plan.price)
+            self._tell()
             weight = min(weight + 0.1, 0.9) if self.bound > before else max(weight - 0.2, 0.0)
             if not self.found:
                 self._price(plan.price)
+                self._tell()
                 left_out = self._excess(plan.price)[: wanted.size][~wanted] < -NEW_ROUTE * self.mean_cost
                 if not self.found and not left_out.any():
                     return True

@@ -335,10 +335,9 @@ def sweep(first_route: Any, next_route: Any, cost: Any, start: Any, cells: Any, 
                     if best >= 0:
                         for at in range(start[best], start[best + 1]):
                             cell = cells[at]
-                            value = multiplier[cell] + stiffness[cell] * (load[cell] - capacity[cell])
-                            if value > 0.0:
-                                curvature += units[at] * units[at] * stiffness[cell]
-                            elif stiffness[cell] > 0.0 and load[cell] + units[at] * tonnes > capacity[cell] - multiplier[cell] / stiffness[cell]:
+                            # a cell without a price now may get one by this very move
+                            after = load[cell] + units[at] * tonnes
+                            if multiplier[cell] + stiffness[cell] * (after - capacity[cell]) > 0.0:
                                 curvature += units[at] * units[at] * stiffness[cell]
                     moved = tonnes if curvature * tonnes <= step * excess else step * excess / curvature
                     if last:

@@ -47,7 +47,9 @@ def solve_master(pool: RoutePool, wanted: Flags, penalty: Floats, options: Solve
     cells, units = pool.cells[entries], pool.units[entries]
     # A cell that holds the full quantity of all who could come cannot bind.
     most = np.bincount(
-        cells, weights=units * np.repeat(problem.quantity[pool.demand[routes]], lengths), minlength=problem.capacity.size
+        cells,
+        weights=units * np.repeat(problem.quantity[pool.demand[routes]], lengths),
+        minlength=problem.capacity.size,
     )
     binding = np.flatnonzero(most > problem.capacity)
     row_of = np.full(problem.capacity.size, -1, dtype=np.int64)

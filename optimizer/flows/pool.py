@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,7 @@ class RoutePool:
         for name in ("start", "move_start"):
             self._columns[name].extend(np.zeros(1, dtype=np.int64))
 
-    def __getattr__(self, name: str) -> npt.NDArray[np.generic]:
+    def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__["_columns"][name].values
         except KeyError as error:
@@ -134,10 +135,15 @@ class RoutePool:
             self._replace(name, getattr(self, name)[kept])
         self._relink()
 
+    def part(self, wanted: Flags) -> RoutePool:
+        """A pool of its own with some of the routes and their tonnes."""
+        part = RoutePool(self.problem)
+        part.copy_routes(self, wanted)
+        return part
+
     def copy_routes(self, other: RoutePool, wanted: Flags) -> None:
         """Take over routes and their tonnes from the pool of a problem with the same graphs and demands."""
-        for name, column in other._columns.items():
-            self._replace(name, column.values.copy())
+        self._columns = dict(other._columns)  # keep() makes new columns and leaves these alone
         self.keep(wanted)
         served = np.bincount(self.demand, weights=self.flow, minlength=self.problem.num_demands)
         self.unserved = np.maximum(self.problem.quantity - served, 0.0)

@@ -84,8 +84,8 @@ class RouteFlowProblem:
 
     graphs: tuple[DayGraph, ...]
     graph: Ints
-    source: Ints
-    sink: Ints
+    source: Longs
+    sink: Longs
     release_day: Longs
     due_day: Longs
     late_cost: Floats

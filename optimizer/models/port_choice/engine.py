@@ -87,9 +87,7 @@ def _dearer_than_any_route(translation: Translation) -> float:
     return 2 * (dearest + flows.num_days * (waiting + float(flows.late_cost.max(initial=0.0)))) + 1.0
 
 
-def plan_tables(
-    translation: Translation, result: RouteFlowResult, taken: Sequence[bool]
-) -> tuple[Solution, float]:
+def plan_tables(translation: Translation, result: RouteFlowResult, taken: Sequence[bool]) -> tuple[Solution, float]:
     """Solution tables of the engine's plan, and its cost with the contracts taken."""
     flows, pool, problem = translation.flows, result.pool, translation.problem
     demand_ids = problem.demand()["demand_id"].to_numpy(object)
@@ -105,7 +103,9 @@ def plan_tables(
     unserved = np.where(full, 0.0, np.maximum(flows.quantity - served, 0.0))
 
     moves = _moves(translation, result, used)
-    route_id = np.array([f"R{number:0{max(len(str(used.size)), 5)}d}" for number in range(1, used.size + 1)], dtype=object)
+    route_id = np.array(
+        [f"R{number:0{max(len(str(used.size)), 5)}d}" for number in range(1, used.size + 1)], dtype=object
+    )
     cost_per_t = moves["cost"].groupby(moves["route"]).sum().reindex(range(used.size), fill_value=0.0).to_numpy(float)
     ends = moves.groupby("route").agg(arrive=("arrive", "last")).reindex(range(used.size))
     release = flows.release_day[pool.demand[used]]
@@ -221,7 +221,9 @@ def _legs(translation: Translation, moves: pd.DataFrame, route_id: np.ndarray) -
             counts, base = np.ones(arcs.size, dtype=np.int64), arcs
         else:
             counts = spacing.base_indptr[arcs + 1] - spacing.base_indptr[arcs]
-            at = np.repeat(spacing.base_indptr[arcs] - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+            at = np.repeat(spacing.base_indptr[arcs] - np.cumsum(counts) + counts, counts) + np.arange(
+                int(counts.sum())
+            )
             base = spacing.base_arcs[at].astype(np.int64)
         parts.append(
             pd.DataFrame(

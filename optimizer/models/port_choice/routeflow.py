@@ -76,12 +76,15 @@ def translate(problem: PortChoice) -> Translation:
         np.array([end(place) for place in table[column]], dtype=np.int64)
         for column, end in (("origin", network.source), ("destination", network.sink))
     )
-    graphs, spacings = [], []
+    graphs: list[DayGraph] = []
+    spacings: list[TimeSpaceNetwork | None] = []
     source, sink = origins.copy(), destinations.copy()
     for number, commodity in enumerate(commodities):
         rows = table[table["commodity_id"] == commodity]
         if problem.dated:
-            spacing = TimeSpaceNetwork.build(network, commodity, num_days, sorted({*rows["origin"], *rows["destination"]}))
+            spacing = TimeSpaceNetwork.build(
+                network, commodity, num_days, sorted({*rows["origin"], *rows["destination"]})
+            )
             mine = graph == number
             source[mine], sink[mine] = spacing.vertex_of[origins[mine]], spacing.vertex_of[destinations[mine]]
             graphs.append(_dated_graph(network, spacing, resources, services, teu[commodity], num_days))

@@ -7,10 +7,10 @@ fraction its shortest decimal text denotes; the one irrational number, the squar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 from optimizer.data.corridor import Corridor
@@ -62,6 +62,19 @@ class Book:
         return {kind: {row[key]: row for row in self.rows(table)} for kind, (table, key) in tables.items()}
 
 
+def _kept(method: Callable[..., Fraction]) -> Callable[..., Fraction]:
+    """Remember what a method of a chain answered: thousands of legs ask for the same few assets."""
+
+    @wraps(method)
+    def answer(chain: Chain, *question: object) -> Fraction:
+        key = (method.__name__, *question)
+        if key not in chain.answers:
+            chain.answers[key] = method(chain, *question)
+        return chain.answers[key]
+
+    return answer
+
+
 @dataclass(frozen=True)
 class Chain:
     """What a leg costs and how long it takes, for one commodity.
@@ -71,6 +84,7 @@ class Chain:
 
     book: Book
     commodity_id: str
+    answers: dict[tuple[object, ...], Fraction] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def commodity(self) -> Record:
@@ -93,10 +107,16 @@ class Chain:
     def vor_usd_per_t_h(self) -> Fraction:
         return self.vot_usd_per_t_h * exact(self.book.corridor.config.port_choice.reliability_ratio)
 
+    @_kept
     def generalised(self, kind: str, asset_id: str, backward: bool) -> Fraction:
         """USD per tonne of one leg; KeyError when the asset is not in force."""
-        return self._generalised(kind, asset_id, backward)
+        return (
+            self.money(kind, asset_id, backward)
+            + self.vot_usd_per_t_h * self.hours(kind, asset_id, backward)
+            + self.vor_usd_per_t_h * self.deviation_h(kind, asset_id, backward)
+        )
 
+    @_kept
     def door_charges(self, origin: str) -> Fraction:
         """Insurance paid once per load: at the origin inside the row's countries, and at the destination."""
         rows = self._tariffs("insurance")
@@ -109,6 +129,7 @@ class Chain:
             Fraction(0),
         )
 
+    @_kept
     def money(self, kind: str, asset_id: str, backward: bool) -> Fraction:
         """USD per tonne paid on one leg, insurance at the doors left out."""
         row = self.book.assets[kind][asset_id]
@@ -126,6 +147,7 @@ class Chain:
             self._running_charges(row, (tail, head)) + self._entering(tail, head) + self._border_charge(row, tail, head)
         )
 
+    @_kept
     def hours(self, kind: str, asset_id: str, backward: bool) -> Fraction:
         """Mean hours of one leg: running and border, dwell, or wait for the sailing and sailing."""
         row = self.book.assets[kind][asset_id]
@@ -138,6 +160,7 @@ class Chain:
         running = exact(row["length_km"]) / exact(row["speed_kmh"])
         return running + (exact(border["dwell_h"]) if border else 0)
 
+    @_kept
     def deviation_h(self, kind: str, asset_id: str, backward: bool) -> Fraction:
         """Standard deviation of the hours of one leg."""
         row = self.book.assets[kind][asset_id]
@@ -151,18 +174,6 @@ class Chain:
     def teu_per_t(self) -> Fraction:
         """Port boxes of a tonne: two TEU per 40 ft container, none for other cargo."""
         return 2 / self.t_per_feu if self.is_container else Fraction(0)
-
-    @cached_property
-    def _generalised(self) -> Any:
-        @cache
-        def of_leg(kind: str, asset_id: str, backward: bool) -> Fraction:
-            return (
-                self.money(kind, asset_id, backward)
-                + self.vot_usd_per_t_h * self.hours(kind, asset_id, backward)
-                + self.vor_usd_per_t_h * self.deviation_h(kind, asset_id, backward)
-            )
-
-        return of_leg
 
     def _ends(self, kind: str, row: Record, backward: bool) -> tuple[str, str]:
         """Countries left and entered."""
