@@ -15,6 +15,7 @@ from strategies import corridor_of
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.data.generate import generate
 from optimizer.data.generator import CONFIDENCE, SOURCE
+from optimizer.data.generator.congestion import Congestion
 from optimizer.data.reading import read_instance
 from optimizer.data.writing import write_instance
 from optimizer.errors import UsageError
@@ -167,8 +168,31 @@ def _rise(corridor: Corridor) -> float:
 @pytest.mark.parametrize(("congestion", "low", "high"), [("light", 0.0, 0.015), ("heavy", 0.015, 0.10)])
 @pytest.mark.parametrize(("places", "seed"), [(12, 1), (20, 0), (30, 2)])
 def test_congestion_costs_what_was_asked_for(congestion: str, low: float, high: float, places: int, seed: int) -> None:
-    made = generate(places=places, days=60, shipments=500, congestion=congestion, seed=seed)
+    made = generate(places=places, days=60, shipments=0, congestion=congestion, seed=seed)
     assert low <= _rise(corridor_of(made)) <= high
+
+
+@pytest.mark.parametrize(("congestion", "low", "high"), [("light", 0.0, 0.015), ("heavy", 0.015, 0.10)])
+@pytest.mark.parametrize(
+    ("places", "days", "shipments", "seed"), [(20, 28, 500, 1), (20, 28, 500, 3), (60, 120, 5000, 1)]
+)
+def test_dated_congestion_costs_what_was_asked_for(
+    congestion: Congestion, low: float, high: float, places: int, days: int, shipments: int, seed: int
+) -> None:
+    from optimizer.flows.engine import solve_route_flow
+    from optimizer.flows.pricing import Pricing
+    from optimizer.models.family import SolveOptions
+    from optimizer.models.port_choice import PortChoice
+    from optimizer.models.port_choice.routeflow import translate
+
+    made = generate(places=places, days=days, shipments=shipments, congestion=congestion, seed=seed)
+    flows = translate(PortChoice(corridor_of(made), dated=True)).flows
+    free = np.zeros(flows.capacity.size)
+    pricing = Pricing(flows)
+    uncongested = pricing.bound(pricing.cheapest(free, flows.penalty)[0], free)
+    result = solve_route_flow(flows, SolveOptions(gap=1e-3), max_passes=200)
+    assert result.bound / uncongested - 1 >= low * (1 - 0.1)
+    assert result.cost / uncongested - 1 <= high
 
 
 def test_a_large_instance_takes_seconds() -> None:

@@ -120,8 +120,14 @@ def limit(
     after = plan.load_of_arc()
     load = np.array([[resource.load(loads) for resource in resources] for loads in (before, after)])
     moved = float(np.maximum(after - before, 0).max())
-    free = ROOM * np.maximum(load.max(axis=0) + moved, 365 * _peaks(network, lanes, shipments, resources))
-    capacity = np.where(bottlenecks, load[1], free)
+    daily = _daily_loads(network, lanes, shipments, resources)
+    free = ROOM * np.maximum(load.max(axis=0) + moved, 365 * daily.max(axis=1, initial=0.0))
+    tight = load[1]
+    if shipments is not None and congestion == "heavy":
+        tight = 365 * _shares(load) * _busy_daily_load(daily)
+    elif shipments is not None:
+        tight = 365 * _queueing_capacities(network, lanes, shipments, daily, bottlenecks, TARGET_RISE[congestion])
+    capacity = np.where(bottlenecks, tight, free)
     notes = np.where(
         bottlenecks, [f"bottleneck: {share:.0%} of the load on cheapest routes" for share in _shares(load)], ""
     )
@@ -209,12 +215,12 @@ def _overlap(plan: Plan, users: np.ndarray, others: np.ndarray) -> float:
     return float(tonnes[own & others].sum() / either) if either else 0.0
 
 
-def _peaks(
+def _daily_loads(
     network: LayeredNetwork, lanes: Lanes, shipments: pd.DataFrame | None, resources: list[Resource]
 ) -> np.ndarray:
-    """Largest tonnes of a day when every shipment leaves at once; zero where nothing is dated."""
+    """Tonnes of every resource and day when every shipment leaves at once on its cheapest route; no days without."""
     if shipments is None:
-        return np.zeros(len(resources))
+        return np.zeros((len(resources), 0))
     of_arc = np.full(network.num_arcs, -1)
     of_port = np.full(network.num_arcs, -1)
     for number, resource in enumerate(resources):
@@ -231,7 +237,50 @@ def _peaks(
         number = owner[lanes.arcs[entry]]
         hit = number >= 0
         total += np.bincount(number[hit] * num_days + day[hit], weights=weight[hit], minlength=len(total))
-    return total.reshape(len(resources), num_days).max(axis=1)
+    return total.reshape(len(resources), num_days)
+
+
+def _busy_daily_load(daily: np.ndarray) -> np.ndarray:
+    """Tonnes a day of each resource in the weeks of its traffic: a short horizon has busy and empty ones."""
+    week = np.apply_along_axis(np.convolve, 1, daily, np.full(7, 1 / 7), "same")
+    total = week.sum(axis=1)
+    return np.divide((week**2).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
+
+
+def _queueing_capacities(
+    network: LayeredNetwork,
+    lanes: Lanes,
+    shipments: pd.DataFrame,
+    daily: np.ndarray,
+    bottlenecks: np.ndarray,
+    target_rise: float,
+) -> np.ndarray:
+    """
+    Tonnes a day of each bottleneck at which its queue costs its part of the extra cost asked for.
+
+    All loads come as on their cheapest routes and wait their turn; a day of waiting costs the mean value of time and,
+    because many become late by it, the mean charge for a late day. Detours make the best plan cheaper than that.
+    """
+    lane = shipments["lane_id"].str[1:].astype(np.int64).to_numpy()
+    tonnes = shipments["quantity_t"].to_numpy(float)
+    per_day = {name: 24 * network.arc_costs(name).vot_usd_per_t_h for name in np.unique(lanes.commodity).tolist()}
+    waiting = np.array([per_day[name] for name in lanes.commodity.tolist()])[lane]
+    waiting = waiting + shipments["late_usd_per_t_day"].to_numpy(float)
+    waiting_usd_per_t_day = float(tonnes @ waiting / tonnes.sum())
+    budget = target_rise * float(tonnes @ lanes.cost_usd_per_t[lane]) / max(int(bottlenecks.sum()), 1)
+    capacity = np.zeros(len(daily))
+    for number in np.flatnonzero(bottlenecks):
+        low, high = 0.0, float(daily[number].max())
+        for _ in range(40):
+            middle = (low + high) / 2
+            queue, waited = 0.0, 0.0
+            for load in daily[number]:
+                queue = max(queue + load - middle, 0.0)
+                waited += queue
+            waited += queue * queue / max(middle, 1e-9) / 2  # those left at the end wait on
+            low, high = (middle, high) if waited * waiting_usd_per_t_day > budget else (low, middle)
+        capacity[number] = high
+    return capacity
 
 
 def _boxes(network: LayeredNetwork, free_t: np.ndarray) -> np.ndarray:
