@@ -167,7 +167,7 @@ def estimate(
             if len(flat) > 1
             else f"the observations do not bound {flat[0]}: ever larger values fit as well"
         )
-    bread = np.linalg.inv(-hessian)
+    bread = np.asarray(np.linalg.inv(-hessian), dtype=np.float64)
     by_observation = scores(point)
     correction = sets.num_observations / max(sets.num_observations - 1, 1)
     sandwich = bread @ (by_observation.T @ by_observation) @ bread * correction
@@ -214,7 +214,7 @@ def _deviations(sets: ChoiceSets) -> Floats:
 
 def _spread(sets: ChoiceSets, weight: Floats) -> Floats:
     seen = _deviations(sets)[weight[sets.observation] > 0]
-    return np.sqrt((seen**2).mean(axis=0))
+    return np.asarray(np.sqrt((seen**2).mean(axis=0)))
 
 
 def _check_identified(sets: ChoiceSets, weight: Floats, scaled_nests: Sequence[str]) -> Ints:

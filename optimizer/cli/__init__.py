@@ -22,6 +22,7 @@ COMMANDS = {
     "info": "Summarise an instance under a scenario.",
     "solve": "Solve a family on an instance.",
     "verify": "Check a stored result against its instance.",
+    "estimate": "Estimate how shippers weigh cost, time and reliability.",
     "export": "Write a family's exact model as LP or MPS.",
     "generate": "Make a seeded instance of any size.",
     "convert": "Copy an instance to a directory, .zip or .xlsx.",
