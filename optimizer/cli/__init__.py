@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "Check a stored result against its instance.",
     "estimate": "Estimate how shippers weigh cost, time and reliability.",
     "export": "Write a family's exact model as LP or MPS.",
+    "switch": "Find where the best ports switch as a rate, dwell, premium or capacity changes.",
     "generate": "Make a seeded instance of any size.",
     "convert": "Copy an instance to a directory, .zip or .xlsx.",
 }

@@ -279,6 +279,9 @@ class Parametric:
 
     def _set(self, value: float) -> None:
         if self.lever.how == "limit":
+            limits = [replace(limit, capacity=value) if number in self.limits else limit
+                      for number, limit in enumerate(self.graph.limits)]  # fmt: skip
+            self.graph = replace(self.graph, limits=tuple(limits))
             for number in self.limits:
                 if number in self.rows:
                     self.highs.changeRowBounds(self.rows[number], -highspy.kHighsInf, value)
