@@ -83,7 +83,9 @@ def command(
         for interval in found.intervals:
             cells = [f"{port} {100 * share:.1f} %" for port, share in interval.shares(group).items()]
             if cells != before:
-                shares.append(["" if before else group, f"{interval.start:.6g}", interval.winner(group), ", ".join(cells)])
+                shares.append(
+                    ["" if before else group, f"{interval.start:.6g}", interval.winner(group), ", ".join(cells)]
+                )
             before = cells
     note = "a row where the shares change; a lane group without further rows keeps its shares to the end"
     print_table(screen, Table("Who wins", ("cargo", "from", "winner", "shares"), shares, note))
@@ -164,7 +166,18 @@ def _draw(found: Switches, path: Path) -> None:
 
     groups = found.groups
     ports = sorted({port for interval in found.intervals for _, port in interval.tonnes})
-    palette = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee8866", "#44bb99", "#332288", "#999933")
+    palette = (
+        "#4477aa",
+        "#ee6677",
+        "#228833",
+        "#ccbb44",
+        "#66ccee",
+        "#aa3377",
+        "#ee8866",
+        "#44bb99",
+        "#332288",
+        "#999933",
+    )
     colour = {port: palette[n % len(palette)] for n, port in enumerate(ports)}
     colour |= {"no sea port": "#bbbbbb", "left behind": "#ffffff"}
     edges = [interval.start for interval in found.intervals] + [found.intervals[-1].end]

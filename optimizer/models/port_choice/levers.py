@@ -83,8 +83,8 @@ class Lever:
         corridor = problem.corridor
         if self.how == "haul":
             row = Tariff(
-                tariff_id="lever", kind="multiplier", countries=(self.target,), mode="rail", unit="factor",
-                value=max(value, 0.0), source="lever", confidence="lever",
+                tariff_id="lever", kind="multiplier", countries=tuple(self.target.split("+")), mode="rail", unit="factor",
+                value=max(value, 0.0), source="lever", confidence="estimated",
             ).model_dump()  # fmt: skip
             extra = frame(Tariff, {name: [cell] for name, cell in row.items()})
             changed = pd.concat([corridor.table("tariffs"), extra])
@@ -116,7 +116,7 @@ def parse_lever(corridor: Corridor, text: str) -> Lever:
     ``tariff:ID`` sets a tariff row (its unit); ``haul:COUNTRY`` multiplies all rail haul there; ``dwell:ID`` sets the hours of
     a handling or border, ``dwell:PLACE`` and ``dwell:gauge-changes`` multiply those of all quays or handlings of a
     place, and of all gauge changes; ``premium:PORT`` or ``premium:REGION`` adds USD per tonne at all quays of a port or of the overseas
-    ports of a region, with ``/GROUP`` for one lane group only; ``capacity:NAME`` sets the annual capacity of a link,
+    ports of a region, with ``/GROUP`` for one lane group only (``A+B`` takes countries, ports or regions together); ``capacity:NAME`` sets the annual capacity of a link,
     handling or port, in tonnes or TEU.
 
     Raises
@@ -139,9 +139,9 @@ def _tariff(corridor: Corridor, target: str) -> Lever:
 
 
 def _haul(corridor: Corridor, target: str) -> Lever:
-    nodes = corridor.table("nodes")
-    _known("country", target, nodes["country"])
-    return Lever("haul", target, f"rail haul in {target}", "times today's", "haul")
+    for country in target.split("+"):
+        _known("country", country, corridor.table("nodes")["country"])
+    return Lever("haul", target, f"rail haul in {target.replace('+', ' and ')}", "times today's", "haul")
 
 
 def _dwell(corridor: Corridor, target: str) -> Lever:
@@ -175,11 +175,14 @@ def _premium(corridor: Corridor, target: str) -> Lever:
     for node, country in zip(overseas["node_id"], overseas["country"], strict=True):
         regions.setdefault(region_of(country), set()).add(node)
     ports = set(handlings["node_id"][quays])
-    _known("port or region", place, [*sorted(ports), *sorted(regions)])
+    chosen: set[str] = set()
+    for name in place.split("+"):
+        _known("port or region", name, [*sorted(ports), *sorted(regions)])
+        chosen |= regions.get(name, {name})
     if group:
         _known("lane group", group, sorted(set(lane_groups(corridor).values())))
-    rows = quays & handlings["node_id"].isin(regions.get(place, {place})).to_numpy(bool)
-    words = f"premium on {place}" + (f" for cargo {group}" if group else "")
+    rows = quays & handlings["node_id"].isin(chosen).to_numpy(bool)
+    words = f"premium on {place.replace('+', ' and ')}" + (f" for cargo {group}" if group else "")
     return Lever("premium", place, words, "USD/t", "add", "handlings", "cost_usd_per_t", rows, group)
 
 

@@ -89,7 +89,9 @@ class Interval:
         """Port -> share of the group's tonnes, largest first."""
         mine = {port: t for (name, port), t in self.tonnes.items() if name == group}
         total = sum(mine.values())
-        return {port: t / total for port, t in sorted(mine.items(), key=lambda item: (-item[1], item[0])) if t > 0}
+        # Rounded, so that the tolerance of the solver does not decide between equals.
+        shares = {port: round(t / total, 9) for port, t in mine.items() if t > 0}
+        return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
     def winner(self, group: str) -> str:
         """Port with most tonnes of the group; the first by name among equals."""
@@ -171,7 +173,9 @@ class Parametric:
         self.limits = _limits_of(self.graph, lever.target) if lever.how == "limit" else ()
         self._load(costs)
 
-    def _merged(self, ends: Sequence[FlowGraph], base: FlowGraph | None) -> tuple[FlowGraph, list[tuple[Floats, Floats]]]:
+    def _merged(
+        self, ends: Sequence[FlowGraph], base: FlowGraph | None
+    ) -> tuple[FlowGraph, list[tuple[Floats, Floats]]]:
         """One graph with every arc that is worth taking at some value, and costs per demand at both ends.
 
         The cheapest walk over an arc costs a concave function of the lever, so what is too dear at both ends need
@@ -332,9 +336,7 @@ def _asset(limit: Limit) -> str:
     return limit.resource.split(" ")[1]
 
 
-def switch_points(
-    problem: PortChoice, lever: Lever, low: float, high: float, lanes: Collection[str] = ()
-) -> Switches:
+def switch_points(problem: PortChoice, lever: Lever, low: float, high: float, lanes: Collection[str] = ()) -> Switches:
     """
     Intervals of a lever between its switch points.
 
@@ -400,6 +402,6 @@ def _interval(model: Parametric, line: Line, start: float, end: float, wanted: s
             ports[UNSERVED] += left
         for port, amount in ports.items():
             tonnes[model.groups[demand.demand_id], port] += amount
-        winners[demand.demand_id] = min(ports, key=lambda port: (-ports[port], port), default=UNSERVED)
+        winners[demand.demand_id] = min(ports, key=lambda port: (-round(ports[port], 6), port), default=UNSERVED)
     taken = tuple(s.contract_id for s, y in zip(plan.graph.services, plan.taken, strict=True) if y)
     return Interval(start, end, line, dict(tonnes), winners, taken, saving)
