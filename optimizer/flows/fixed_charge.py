@@ -1,0 +1,433 @@
+r"""
+Services with a fixed cost on route flows: which ports, terminals or contracts to use, and what flows over each.
+
+.. math::
+
+    \min \sum_s f_s y_s + \sum_r Q_{d(r)} c_r x_r + \sum_d Q_d p_d u_d
+
+subject to, with :math:`x_r` the share of its demand that route :math:`r` carries,
+
+- :math:`\sum_{r \in d} x_r + u_d = 1` for each demand,
+- :math:`\ell_s y_s \le \sum_{r \ni s} w_{rs} Q_{d(r)} x_r \le m_s y_s` for each service,
+- :math:`\sum_{r \in d, r \ni s} x_r \le y_s` for each demand and service (strong linking, added when broken),
+- :math:`\sum_r a_{rk} Q_{d(r)} x_r \le b_k` for each shared capacity, and :math:`y_s \in \{0, 1\}`.
+
+Price and branch: routes and linking rows are generated until the linear relaxation is exact. Every pass gives the
+Lagrangian bound at its prices, valid because routes are priced exactly. Rounding, diving, an integer programme over the
+routes known and its neighbourhoods (local branching, Fischetti and Lodi 2003) give plans; reduced costs fix services.
+Where all routes can be listed, the integer programme is exact and its bound counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizer.models.family import SolveOptions
+from optimizer.result import Progress, Status, relative_gap
+
+if TYPE_CHECKING:
+    from optimizer.flows.fixed_charge_master import Master
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PROVED = 1e-7
+"""Relative gap that counts as none: the tolerance of the linear solver."""
+CLOSED_PRICE = 1e15
+ROUTES_LISTED = 200_000
+NEW_PER_DEMAND = 8
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Routes: demand and cost in USD per tonne (N,); services with volume per tonne, capacities with use per tonne (CSR).
+
+    A route names a service at most once, with a weight above zero.
+    """
+
+    demand: Ints
+    cost: Floats
+    service_start: Ints
+    service: Ints
+    weight: Floats
+    resource_start: Ints
+    resource: Ints
+    use: Floats
+
+    def take(self, at: Ints) -> Columns:
+        """The routes ``at``, in that order."""
+        s_start, s = _rows(self.service_start, at)
+        r_start, r = _rows(self.resource_start, at)
+        return Columns(
+            self.demand[at], self.cost[at], s_start, self.service[s], self.weight[s], r_start, self.resource[r],
+            self.use[r],
+        )  # fmt: skip
+
+    def key(self, at: int) -> bytes:
+        """Equal for routes that differ in nothing."""
+        s = slice(self.service_start[at], self.service_start[at + 1])
+        r = slice(self.resource_start[at], self.resource_start[at + 1])
+        parts = (self.demand[at : at + 1], self.cost[at : at + 1], self.service[s], self.weight[s], self.resource[r])
+        return b"|".join(part.tobytes() for part in (*parts, self.use[r]))
+
+    def prices(self, service_price: Floats, resource_price: Floats, pair_price: Floats) -> Floats:
+        """USD per tonne of each route with the prices of what it uses."""
+        n = self.demand.size
+        by_service = np.repeat(np.arange(n), np.diff(self.service_start))
+        by_resource = np.repeat(np.arange(n), np.diff(self.resource_start))
+        paid = service_price[self.service] * self.weight + pair_price[self.demand[by_service], self.service]
+        found = self.cost + np.bincount(by_service, paid, n)
+        return np.asarray(found + np.bincount(by_resource, resource_price[self.resource] * self.use, n))
+
+    @staticmethod
+    def join(parts: list[Columns]) -> Columns:
+        """One after the other."""
+        join = np.concatenate
+
+        def starts(each: list[Ints]) -> Ints:
+            return join([[0], np.cumsum(join([np.diff(start) for start in each]))]).astype(np.int64)
+
+        return Columns(
+            join([p.demand for p in parts]), join([p.cost for p in parts]), starts([p.service_start for p in parts]),
+            join([p.service for p in parts]), join([p.weight for p in parts]),
+            starts([p.resource_start for p in parts]), join([p.resource for p in parts]), join([p.use for p in parts]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Cheapest price of any route per demand (D,), ``inf`` without one, and routes worth adding, the cheapest included."""
+
+    best: Floats
+    columns: Columns
+
+
+Pricer = Callable[[Floats, Floats, Floats], Priced]
+"""Prices per volume of a service (S,), per use of a capacity (R,), per tonne of a demand on a service (D, S)."""
+
+
+@dataclass(frozen=True)
+class ListedRoutes:
+    """A pricer for routes that are all listed."""
+
+    columns: Columns
+    demands: int
+
+    def __call__(self, service_price: Floats, resource_price: Floats, pair_price: Floats) -> Priced:
+        price = self.columns.prices(service_price, resource_price, pair_price)
+        best = np.full(self.demands, np.inf)
+        np.minimum.at(best, self.columns.demand, price)
+        at = _cheapest(self.columns.demand, price, NEW_PER_DEMAND)
+        return Priced(best, self.columns.take(at))
+
+    def all_routes(self, limit: int) -> Columns | None:
+        return self.columns
+
+
+@dataclass(frozen=True)
+class FixedChargeProblem:
+    """
+    Demands, services and shared capacities; routes come from ``price``.
+
+    Attributes
+    ----------
+    quantity, penalty
+        Tonnes above zero, and USD per tonne unserved, ``inf`` where it must be served (D,).
+    fixed_cost, least, most
+        USD when used, least and most volume when used (S,); ``most`` may be ``inf``.
+    capacity
+        Of shared resources (R,).
+    price
+        Exact pricing: ``best`` must be a lower bound on the price of every route, for any prices. With a method
+        ``all_routes(limit)`` small problems are solved to the end.
+
+    Raises
+    ------
+    ValueError
+        Arrays that do not fit or hold values out of range.
+    """
+
+    quantity: Floats
+    penalty: Floats
+    fixed_cost: Floats
+    least: Floats
+    most: Floats
+    capacity: Floats
+    price: Pricer
+
+    def __post_init__(self) -> None:
+        if self.penalty.shape != self.quantity.shape:
+            raise ValueError("penalty and quantity differ in length")
+        if not self.fixed_cost.shape == self.least.shape == self.most.shape:
+            raise ValueError("fixed_cost, least and most differ in length")
+        if not (np.all(self.quantity > 0) and np.all(np.isfinite(self.quantity))):
+            raise ValueError("quantities must be finite and above zero")
+        if not (np.all(self.penalty >= 0) and np.all(self.fixed_cost >= 0) and np.all(np.isfinite(self.fixed_cost))):
+            raise ValueError("penalties and fixed costs must be zero or more, fixed costs finite")
+        if not (np.all(self.least >= 0) and np.all(np.isfinite(self.least)) and np.all(self.most >= 0)):
+            raise ValueError("least and most volume must be zero or more, least finite")
+        if not (np.all(self.capacity >= 0) and np.all(np.isfinite(self.capacity))):
+            raise ValueError("capacities must be finite and zero or more")
+
+
+@dataclass(frozen=True)
+class FixedChargeResult:
+    """Status, cost, valid lower bound; services used (S,), routes in use with their tonnes (N,), unserved tonnes (D,)."""
+
+    status: Status
+    cost: float | None
+    bound: float | None
+    used: npt.NDArray[np.bool_] | None = None
+    routes: Columns | None = None
+    flow_t: Floats | None = None
+    unserved_t: Floats | None = None
+
+
+def solve_fixed_charge(problem: FixedChargeProblem, options: SolveOptions) -> FixedChargeResult:
+    """
+    Find services and flows of least cost.
+
+    ``options`` gives time limit, gap, seed, stop and progress, as everywhere; the plan and bound known by then come
+    back. INFEASIBLE is claimed only where it is proved: a demand that must be served has no route, or all routes could
+    be listed.
+
+    Source: Barahona and Chudak (2005) and Klose and Goertz (2007) for strong linking and column generation; Cornuejols,
+    Sridharan and Thizy (1991) for the relaxations and their order.
+    """
+    return _Search(problem, options).run()
+
+
+class _Search:
+    def __init__(self, problem: FixedChargeProblem, options: SolveOptions) -> None:
+        from optimizer.flows.fixed_charge_master import Master  # highspy is slow to load
+
+        self.problem, self.options = problem, options
+        self.started = time.monotonic()
+        limit = options.time_limit_s
+        self.deadline = np.inf if limit is None else self.started + limit
+        D, S, R = problem.quantity.size, problem.fixed_cost.size, problem.capacity.size  # noqa: N806
+        self.lower, self.upper = np.zeros(S), (problem.most > 0).astype(float)
+        self.bound, self.plan = -np.inf, FixedChargeResult(Status.NO_SOLUTION, None, None)
+        free = problem.price(np.where(self.upper > 0, 0.0, CLOSED_PRICE), np.zeros(R), np.zeros((D, S)))
+        self.bound = self._lagrangian(free.best, np.zeros(S))
+        must = np.isinf(problem.penalty)
+        self.impossible = bool(np.any(must & (free.best >= CLOSED_PRICE / 1e3)))
+        if not must.any():
+            self._keep(float(problem.penalty @ problem.quantity), np.zeros(S), None, np.zeros(0), problem.quantity)
+        dear = float(free.columns.cost.max(initial=1.0)) + float(
+            problem.fixed_cost.sum() / max(problem.quantity.min(initial=1.0), 1e-9)
+        )
+        self.big = 10.0 * (max(dear, 1.0) if dear < 1e9 else 1e9)
+        self.master: Master = Master(problem, replace(options, time_limit_s=None), self.big, self.deadline)
+        spread = np.where(np.isinf(problem.most) | (problem.most <= 0), 0.0, problem.fixed_cost / problem.most)
+        self.master.add_routes(self._best_of(free, np.zeros(S), np.zeros((D, S)), np.zeros(R)))
+        first = problem.price(spread + np.where(self.upper > 0, 0.0, CLOSED_PRICE), np.zeros(R), np.zeros((D, S)))
+        self.master.add_routes(self._best_of(first, spread, np.zeros((D, S)), np.zeros(R)))
+
+    def run(self) -> FixedChargeResult:
+        if self.impossible:
+            return FixedChargeResult(Status.INFEASIBLE, None, None)
+        self._report()
+        if self._relax(self.lower, self.upper, root=True):
+            opened = self.master.values()[0]
+            self._fix()
+            for threshold in (1e-6, 0.1, 0.5):
+                self._flows((opened > threshold).astype(float))
+            self._dive()
+            infeasible = self._integers()
+            if infeasible:
+                return FixedChargeResult(Status.INFEASIBLE, None, None)
+        elif self.plan.cost is None and not self.options.stop.is_set():
+            self._flows(self.upper)
+        return self._result()
+
+    def _result(self) -> FixedChargeResult:
+        cost = self.plan.cost
+        bound = self.bound if np.isfinite(self.bound) else None
+        if cost is None:
+            return FixedChargeResult(Status.NO_SOLUTION, None, bound)
+        bound = None if bound is None else min(bound, cost)
+        return replace(self.plan, status=Status.OPTIMAL if self._proved() else Status.FEASIBLE, bound=bound)
+
+    def _proved(self) -> bool:
+        cost = self.plan.cost
+        return cost is not None and relative_gap(cost, self.bound) <= max(self.options.gap, PROVED)
+
+    def _report(self) -> None:
+        if self.options.on_progress is not None:
+            bound = self.bound if np.isfinite(self.bound) else None
+            self.options.on_progress(Progress(self.plan.cost, bound, time.monotonic() - self.started))
+
+    def _lagrangian(self, best: Floats, saving: Floats, constant: float = 0.0) -> float:
+        """Bound from cheapest routes, and ``saving`` = fixed cost less what the prices pay for the service."""
+        p = self.problem
+        served = p.quantity * np.minimum(np.minimum(best, p.penalty), CLOSED_PRICE)
+        return float(served.sum() + (self.lower * saving + (self.upper - self.lower) * np.minimum(saving, 0)).sum()) + constant
+
+    def _best_of(self, priced: Priced, service: Floats, pair: Floats, resource: Floats, under: Floats | None = None) -> Columns:
+        price = priced.columns.prices(service, resource, pair)
+        worth = np.flatnonzero(price < (CLOSED_PRICE / 1e3 if under is None else under[priced.columns.demand]))
+        some = _cheapest(priced.columns.demand[worth], price[worth], NEW_PER_DEMAND)
+        return priced.columns.take(worth[some])
+
+    def _relax(self, lower: Floats, upper: Floats, root: bool) -> bool:
+        """Column and row generation with bounds on services; at the root every pass may lift the bound."""
+        p, master = self.problem, self.master
+        master.bound_services(lower, upper)
+        closed = np.where(upper > 0, 0.0, CLOSED_PRICE)
+        while not master.out_of_time:
+            if not master.solve():
+                return False
+            volume, least, shared, pair = master.prices()
+            opened, _, share = master.values()
+            demand_price = np.array(master.highs.getSolution().row_dual)[: p.quantity.size]
+            service_price = np.where(master.unlimited, 0.0, volume / master.ceiling)
+            service_price = service_price - np.where(p.least > 0, least / np.maximum(p.least, 1e-300), 0.0) + closed
+            pair_price = pair / p.quantity[:, None] + np.where(master.unlimited, volume / master.ceiling, 0.0)
+            resource_price = shared / master.scale
+            priced = p.price(service_price, resource_price, pair_price)
+            if root:
+                saving = p.fixed_cost - volume + least - pair.sum(axis=0)
+                found = self._lagrangian(priced.best, saving, -float(shared @ (p.capacity / master.scale)))
+                if found > self.bound:
+                    self.bound, self.saving, self.saving_bound = found, saving, found
+                self._report()
+            links = master.add_links(share, opened)
+            under = demand_price / p.quantity
+            under = under - 1e-9 * (1.0 + np.abs(under))
+            new = master.add_routes(self._best_of(priced, service_price, pair_price, resource_price, under))
+            if links + new == 0:
+                return True
+            value = master.highs.getInfo().objective_function_value
+            if root and links == 0 and self.bound >= value - 1e-9 * abs(value):
+                return True
+        return False
+
+    def _fix(self) -> None:
+        """Reduced-cost fixing: services that no better plan can open or close."""
+        cost = self.plan.cost
+        if cost is None or not hasattr(self, "saving"):
+            return
+        room = cost - self.saving_bound + 1e-6 * abs(cost)
+        self.upper[(self.saving > room) & (self.lower < 1)] = 0.0
+        self.lower[(-self.saving > room) & (self.upper > 0)] = 1.0
+
+    def _flows(self, opened: Floats) -> None:
+        """Best flows over given services, by column generation; kept when they beat the plan."""
+        opened = np.minimum(opened, self.problem.most > 0)
+        if self._relax(opened, opened, root=False):
+            self._take(opened)
+
+    def _take(self, opened: Floats) -> None:
+        p = self.problem
+        _, unserved, share = self.master.values()
+        if np.any(unserved[np.isinf(p.penalty)] > 1e-7):
+            return
+        routes = Columns.join(self.master.pool)
+        unserved = np.where(np.isinf(p.penalty) | (unserved < 1e-9), 0.0, unserved)
+        share = np.where(share < 1e-9, 0.0, share)
+        # Rounding leaves a demand served to one part in 10^9; made whole.
+        total = np.bincount(routes.demand, share, p.quantity.size) + unserved
+        share, unserved = share / total[routes.demand], unserved / total
+        flow, left = share * p.quantity[routes.demand], unserved * p.quantity
+        # A service that nothing uses is not paid for (when it must carry its least volume it is used).
+        carried = np.bincount(
+            routes.service, np.repeat(flow, np.diff(routes.service_start)), minlength=p.fixed_cost.size
+        )
+        opened = np.where((carried > 0) | (p.least > 0), opened, 0.0)
+        penalty = np.where(left > 0, p.penalty, 0.0)
+        self._keep(float(p.fixed_cost @ opened + routes.cost @ flow + penalty @ left), opened, routes, flow, left)
+
+    def _keep(self, cost: float, opened: Floats, routes: Columns | None, flow: Floats, unserved: Floats) -> None:
+        if self.plan.cost is not None and cost >= self.plan.cost:
+            return
+        if routes is not None:
+            at = np.flatnonzero(flow > 0)
+            routes, flow = routes.take(at), flow[at]
+        self.plan = FixedChargeResult(Status.FEASIBLE, cost, None, opened > 0.5, routes, flow, unserved)
+        self._fix()
+        self._report()
+
+    def _dive(self) -> None:
+        """Open what is nearly open, one at least, until the relaxation is whole."""
+        lower, upper = self.lower.copy(), self.upper.copy()
+        while not self._proved() and self._relax(lower, upper, root=False):
+            opened = self.master.values()[0]
+            free = (opened > 1e-6) & (lower < 1)
+            if not free.any():
+                break
+            rise = free & (opened >= 0.9)
+            if not rise.any():
+                rise = np.arange(opened.size) == np.argmax(np.where(free, opened, -1.0))
+            lower[rise] = 1.0
+        else:
+            return
+        self._flows(lower)
+
+    def _integers(self) -> bool:
+        """Integer programmes over the routes known; True when infeasibility is proved."""
+        master = self.master
+        lister = getattr(self.problem.price, "all_routes", None)
+        listed: Columns | None = None if lister is None else lister(ROUTES_LISTED)
+        if self._proved() or master.out_of_time:
+            return False
+        if listed is None or listed.demand.size > 20 * max(master.demand.size, 1000):
+            self._improve(None, min(self.deadline - time.monotonic(), 1e6) * 0.3)
+        if listed is not None and not self._proved():
+            listed = listed.take(np.flatnonzero(self._is_open(listed)))
+            master.add_routes(listed)
+            return self._improve(None, np.inf, complete=True)
+        near = 4
+        while listed is None and not self._proved() and not master.out_of_time and near <= self.upper.sum():
+            before = self.plan.cost
+            self._improve(near, min(self.deadline - time.monotonic(), 1e6) * 0.4)
+            near = 4 if self.plan.cost != before else 2 * near
+        return False
+
+    def _is_open(self, columns: Columns) -> npt.NDArray[np.bool_]:
+        shut = np.repeat(np.arange(columns.demand.size), np.diff(columns.service_start))[self.upper[columns.service] == 0]
+        mask = np.ones(columns.demand.size, bool)
+        mask[shut] = False
+        return mask
+
+    def _improve(self, near: int | None, seconds: float, complete: bool = False) -> bool:
+        lower, upper = self.lower.copy(), self.upper.copy()
+        start = None if self.plan.used is None else self.plan.used.astype(float)
+        if start is not None:
+            lower, upper = np.minimum(lower, start), np.maximum(upper, start)
+        elif near is not None:
+            return False
+        found, opened = self.master.integer(lower, upper, start, near, seconds, artificial=not complete)
+        if opened is not None:
+            self._flows(opened)
+        if not complete:
+            return False
+        if found.status == Status.INFEASIBLE and self.plan.cost is None:
+            return True
+        # Services fixed by reduced cost: what is left out costs at least the plan.
+        if found.bound is not None:
+            cost = np.inf if self.plan.cost is None else self.plan.cost
+            self.bound = max(self.bound, min(found.bound, cost))
+            self._report()
+        return False
+
+
+def _rows(start: Ints, at: Ints) -> tuple[Ints, Ints]:
+    """CSR rows ``at``: their new starts, and positions of their entries."""
+    counts = (start[1:] - start[:-1])[at]
+    new = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return new, np.repeat(start[:-1][at] - new[:-1], counts) + np.arange(new[-1])
+
+
+def _cheapest(demand: Ints, price: Floats, most: int) -> Ints:
+    """Positions of the ``most`` cheapest routes of each demand, in a fixed order."""
+    order = np.lexsort((price, demand))
+    sorted_demand = demand[order]
+    first = np.searchsorted(sorted_demand, sorted_demand, side="left")
+    return np.asarray(order[np.arange(order.size) - first < most], np.int64)
