@@ -129,6 +129,7 @@ def estimate(
     shares = np.asarray(shares, float)
     _check_shares(sets, shares, weight)
     free = _check_identified(sets, weight, scaled_nests)
+    _check_bounded(sets, shares, weight)
     amount = shares * weight[sets.observation]
     spread = _spread(sets, weight)
     num_attributes = len(sets.names)
@@ -247,6 +248,33 @@ def _check_identified(sets: ChoiceSets, weight: Floats, scaled_nests: Sequence[s
             )
         numbers.append(sets.nest_names.index(name))
     return np.array(numbers, dtype=np.int64)
+
+
+def _check_bounded(sets: ChoiceSets, shares: Floats, weight: Floats) -> None:
+    """Refuse choices that some mix of the attributes explains without exception: the likelihood has no highest point.
+
+    Such a mix ``d`` ranks no rejected alternative above a chosen one and chosen ones all alike; a linear programme finds
+    it or proves that there is none (Albert and Anderson, Biometrika 71, 1984).
+    """
+    from scipy.optimize import linprog  # heavy: only where it is needed
+
+    counted = weight[sets.observation] > 0
+    reference = np.maximum.reduceat(np.where(shares > 0, np.arange(len(shares)), -1), sets.indptr[:-1])
+    ahead = (sets.attributes[reference[sets.observation]] - sets.attributes) / _spread(sets, weight)
+    rejected, chosen = ahead[counted & (shares == 0)], ahead[counted & (shares > 0)]
+    if not len(rejected):
+        return
+    scaled = rejected.sum(axis=0) / len(rejected)
+    found = linprog(
+        -scaled, A_ub=-rejected, b_ub=np.zeros(len(rejected)), A_eq=chosen, b_eq=np.zeros(len(chosen)),
+        bounds=[(-1, 1)] * len(sets.names), method="highs",
+    )  # fmt: skip
+    if found.success and -found.fun > 1e-7:
+        names = [name for name, part in zip(sets.names, found.x, strict=True) if abs(part) > 1e-6]
+        raise NotIdentifiedError(
+            f"{' and '.join(names)} tell{'s' if len(names) == 1 else ''} every choice without exception: "
+            "ever larger weights fit better; more lanes, or lanes that use several alternatives, are needed"
+        )
 
 
 def _scale_shows(sets: ChoiceSets, weight: Floats, nest: int) -> bool:

@@ -35,9 +35,9 @@ def estimated(choices: Choices, trials: int, seed: int, nested: bool = False) ->
 def test_recovers_known_weights(seed: int, nested: bool) -> None:
     found = estimated(Choices(lanes(), TRUE, SCALES if nested else None), 40, seed, nested)
     truth = np.append(TRUE, SCALES[:1]) if nested else TRUE
-    assert (np.abs(found.value - truth) < 3.5 * found.standard_error).all()
+    assert (np.abs(found.value - truth) < 3 * found.standard_error).all()
     ratio = found.ratio("time", "cost")
-    assert abs(ratio.value - 0.2) < 3.5 * ratio.standard_error
+    assert abs(ratio.value - 0.2) < 3 * ratio.standard_error
     assert 0 < found.rho_squared < 1
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_told_is_refused_in_words() -> None:
         estimate(sets, shares, scaled_nests=("AA",))
     cheapest = np.zeros(240)
     cheapest[np.arange(0, 240, 4) + sets.attributes[:, 0].reshape(-1, 4).argmin(axis=1)] = 1
-    with pytest.raises(NotIdentifiedError, match="cost"):
+    with pytest.raises(NotIdentifiedError, match="without exception"):
         estimate(sets, cheapest)
 
 
@@ -116,7 +116,7 @@ def test_shares_that_cannot_be_are_refused() -> None:
     shares = Choices(sets, TRUE).probability
     with pytest.raises(UsageError, match="observation 0 add up to 2"):
         estimate(sets, np.where(np.arange(240) < 4, 2 * shares, shares))
-    with pytest.raises(UsageError, match="observation 1 is -0.5"):
+    with pytest.raises(UsageError, match=r"observation 1 is -0\.5"):
         estimate(sets, np.where(np.arange(240) == 5, -0.5, shares))
     with pytest.raises(UsageError, match="weights of observations"):
         estimate(sets, shares, -np.ones(60))

@@ -100,7 +100,8 @@ def test_extreme_utilities_stay_finite() -> None:
     sets = ChoiceSets(np.array([[0.0], [1e6]]), ("cost",), np.array([0, 2]), None, np.array([0, 0]), ("G",))
     choices = Choices(sets, np.array([-1.0]), np.array([0.1]))
     assert choices.probability.tolist() == [1.0, 0.0]
-    assert np.isfinite(choices.log_probability).all() and np.isfinite(choices.score(np.array([0]))).all()
+    assert np.isfinite(choices.log_probability).all()
+    assert np.isfinite(choices.score(np.array([0]))).all()
 
 
 def test_padded_arrays_give_the_same_sets() -> None:
@@ -113,7 +114,8 @@ def test_padded_arrays_give_the_same_sets() -> None:
 def test_draws_depend_on_the_seed_alone() -> None:
     choices = Choices(drawn_sets(3), np.array([-0.5, -0.1, -0.1]))
     first = draw_counts(choices, 50, 7)
-    assert (first == draw_counts(choices, 50, 7)).all() and (first != draw_counts(choices, 50, 8)).any()
+    assert (first == draw_counts(choices, 50, 7)).all()
+    assert (first != draw_counts(choices, 50, 8)).any()
     assert (choices.sets.sum_of(first) == 50).all()
 
 
