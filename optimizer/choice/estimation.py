@@ -253,8 +253,8 @@ def _check_identified(sets: ChoiceSets, weight: Floats, scaled_nests: Sequence[s
 def _check_bounded(sets: ChoiceSets, shares: Floats, weight: Floats) -> None:
     """Refuse choices that some mix of the attributes explains without exception: the likelihood has no highest point.
 
-    Such a mix ``d`` ranks no rejected alternative above a chosen one and chosen ones all alike; a linear programme finds
-    it or proves that there is none (Albert and Anderson, Biometrika 71, 1984).
+    Such a mix ranks no rejected alternative above a chosen one, and chosen ones all alike; a linear programme finds it
+    or proves that there is none (Albert and Anderson, Biometrika 71, 1984).
     """
     from scipy.optimize import linprog  # heavy: only where it is needed
 

@@ -123,7 +123,8 @@ def test_every_fault_of_the_file_at_once(reference: PortChoice, tmp_path: Path) 
         observe(reference, path)
     words = str(error.value)
     for expected in (
-        "seen.csv:2: lane_id is 'D57'", "did you mean 'D057'", "seen.csv:3: gateway is 'IR_BMD'", "did you mean 'IR_BND'",
+        "seen.csv:2: lane_id is 'D57'", "did you mean 'D057'", "seen.csv:3: gateway is 'IR_BMD'",
+        "did you mean 'IR_BND'",
         "seen.csv:4: share and tonnes are both filled", "seen.csv:5: gateway is 'PK_KHI', an end of lane D063",
         "share is 1.5", "seen.csv:6: ", "seen.csv:7: ",
     ):  # fmt: skip
