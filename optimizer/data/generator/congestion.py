@@ -23,6 +23,10 @@ Congestion = Literal["light", "heavy"]
 TARGET_RISE = {"light": 0.006, "heavy": 0.06}
 MOST_TURNED_AWAY = {"light": 0.15, "heavy": 0.45}
 ROOM = 1.25
+BUSY_SHARE = 0.95
+"""Of the daily load a dated bottleneck should have by its annual share; lifts large instances into the range."""
+QUEUE_RISE = 0.02
+"""Extra cost if all loads of a light dated instance queued; detours make it a third of that or less."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,9 @@ def limit(
     free = ROOM * np.maximum(load.max(axis=0) + moved, 365 * daily.max(axis=1, initial=0.0))
     tight = load[1]
     if shipments is not None and congestion == "heavy":
-        tight = 365 * _shares(load) * _busy_daily_load(daily)
+        tight = 365 * BUSY_SHARE * _shares(load) * _busy_daily_load(daily)
     elif shipments is not None:
-        tight = 365 * _queueing_capacities(network, lanes, shipments, daily, bottlenecks, TARGET_RISE[congestion])
+        tight = 365 * _queueing_capacities(network, lanes, shipments, daily, bottlenecks, QUEUE_RISE)
     capacity = np.where(bottlenecks, tight, free)
     notes = np.where(
         bottlenecks, [f"bottleneck: {share:.0%} of the load on cheapest routes" for share in _shares(load)], ""
