@@ -2,7 +2,7 @@
 
 ``ln L = sum_n w_n sum_i share_ni ln P_ni`` is climbed by L-BFGS-B with exact gradients and finished by Newton steps.
 Standard errors come from the inverse observed information, and from the sandwich that stays valid when shippers of one
-observation do not choose independently (Train 2009, sec. 8.7; clusters are the observations).
+observation do not choose independently (Train 2009, ch. 8; clusters are the observations).
 """
 
 from __future__ import annotations
