@@ -1,8 +1,8 @@
 """What a planner may turn: a rate, a dwell, a premium or a capacity, and what the question looks like at one value.
 
-A lever changes one column of the tables, and every cost of an arc is linear in any one such number, so two
-networks at the ends of a range give the costs of all values between. A dwell moves only its mean: the band around it keeps its width,
-so that variability, and with it the cost of reliability, does not depend on the lever.
+A lever changes one column of the tables, and every cost of an arc is linear in any one such number, so two networks
+at the ends of a range give the costs of all values between. A dwell moves only its mean: the band around it keeps its
+width, so that variability, and with it the cost of reliability, does not depend on the lever.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Lever:
         corridor = problem.corridor
         if self.how == "haul":
             row = Tariff(
-                tariff_id="lever", kind="multiplier", countries=tuple(self.target.split("+")), mode="rail", unit="factor",
-                value=max(value, 0.0), source="lever", confidence="estimated",
+                tariff_id="lever", kind="multiplier", countries=tuple(self.target.split("+")), mode="rail",
+                unit="factor", value=max(value, 0.0), source="lever", confidence="estimated",
             ).model_dump()  # fmt: skip
             extra = frame(Tariff, {name: [cell] for name, cell in row.items()})
             changed = pd.concat([corridor.table("tariffs"), extra])
@@ -113,10 +113,11 @@ def parse_lever(corridor: Corridor, text: str) -> Lever:
     """
     Lever from ``kind:target``.
 
-    ``tariff:ID`` sets a tariff row (its unit); ``haul:COUNTRY`` multiplies all rail haul there; ``dwell:ID`` sets the hours of
-    a handling or border, ``dwell:PLACE`` and ``dwell:gauge-changes`` multiply those of all quays or handlings of a
-    place, and of all gauge changes; ``premium:PORT`` or ``premium:REGION`` adds USD per tonne at all quays of a port or of the overseas
-    ports of a region, with ``/GROUP`` for one lane group only (``A+B`` takes countries, ports or regions together); ``capacity:NAME`` sets the annual capacity of a link,
+    ``tariff:ID`` sets a tariff row (its unit). ``haul:COUNTRY`` multiplies all rail haul there. ``dwell:ID`` sets the
+    hours of a handling or border; ``dwell:PLACE`` and ``dwell:gauge-changes`` multiply those of all quays (or else
+    handlings) of a place, and of all gauge changes. ``premium:PORT`` and ``premium:REGION`` add USD per tonne at all
+    quays of a port, or of the overseas ports of a region, with ``/GROUP`` for one lane group only. ``A+B`` takes
+    countries, ports or regions together. ``capacity:NAME`` sets the annual capacity of a link (each direction),
     handling or port, in tonnes or TEU.
 
     Raises

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import highspy
 import numpy as np
@@ -34,6 +35,7 @@ from optimizer.models.port_choice.levers import Lever, lane_groups
 from optimizer.models.port_choice.plan import Plan, read_plan
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.models.port_choice.trips import Trip
+from optimizer.network.layered import LayeredNetwork
 from optimizer.solvers.highs import make_highs, run_highs
 
 Floats = npt.NDArray[np.float64]
@@ -168,7 +170,7 @@ class Parametric:
         lever.check_range(problem.corridor, low, high)
         self.problem, self.lever, self.low, self.high, self.solves = problem, lever, low, high, 0
         self.groups = lane_groups(problem.corridor)
-        ends = [static_graph(lever.applied(problem, value)) for value in (low, high)]
+        ends = [static_graph(self._applied(value)) for value in (low, high)]
         self.graph, costs = self._merged(ends, static_graph(problem) if lever.group else None)
         self.limits = _limits_of(self.graph, lever.target) if lever.how == "limit" else ()
         self._load(costs)
@@ -181,8 +183,6 @@ class Parametric:
         The cheapest walk over an arc costs a concave function of the lever, so what is too dear at both ends need
         not be too dear between, but what is cheap enough between is so at one of the ends.
         """
-        for graph, value in zip(ends, (self.low, self.high), strict=True):
-            self._refuse_negative(graph, value)
         demands, costs = [], []
         for number, pair in enumerate(zip(*(graph.demands for graph in ends), strict=True)):
             graphs = ends
@@ -194,16 +194,20 @@ class Parametric:
             demands.append(replace(graphs[0].demands[number], arcs=arcs, cost_usd_per_t=both[0]))
         return replace(ends[0], demands=tuple(demands)), costs
 
-    def _refuse_negative(self, graph: FlowGraph, value: float) -> None:
-        for demand in graph.demands:
-            cost = graph.arc_usd_per_t(demand)
-            if cost.min(initial=0.0) < -1e-12:
-                worst = int(cost.argmin())
-                raise UsageError(
-                    f"{self.lever.words} at {value:g} {self.lever.unit} makes handling "
-                    f"'{graph.network.asset[worst]}' cost {cost[worst]:,.2f} USD/t for {demand.commodity_id}, below "
-                    "zero; narrow the range"
-                )
+    def _applied(self, value: float) -> PortChoice:
+        """The problem at a value; UsageError, naming the row, where something then costs less than nothing."""
+        problem = self.lever.applied(self.problem, value)
+        if self.lever.how == "add" and value < 0:  # nothing else can bring a cost below zero
+            network = LayeredNetwork.build(problem.corridor)
+            for commodity_id in sorted(set(problem.demand()["commodity_id"])):
+                cost = network.arc_costs(commodity_id).generalised
+                if cost.min(initial=0.0) < 0:
+                    worst = int(cost.argmin())
+                    raise UsageError(
+                        f"{self.lever.words} at {value:g} {self.lever.unit} makes handling '{network.asset[worst]}' "
+                        f"cost {cost[worst]:,.2f} USD/t for {commodity_id}, below zero; narrow the range"
+                    )
+        return problem
 
     def _load(self, costs: Sequence[tuple[Floats, Floats]]) -> None:
         form = Formulation(self.graph)
@@ -358,11 +362,11 @@ def switch_points(problem: PortChoice, lever: Lever, low: float, high: float, la
     model = Parametric(problem, lever, low, high)
     wanted = set(lanes or model.groups)
     lines = envelope(model.line, low, high)
-    points = [crossing(one, other) for one, other in zip(lines, lines[1:], strict=False)]
+    points = [crossing(one, other) for one, other in pairwise(lines)]
     edges = [low, *points, high]
     keep = [n for n in range(len(lines)) if edges[n + 1] - edges[n] > 1e-9 * (high - low)]
     lines = [lines[n] for n in keep]
-    edges = [low, *(crossing(one, other) for one, other in zip(lines, lines[1:], strict=False)), high]
+    edges = [low, *(crossing(one, other) for one, other in pairwise(lines)), high]
     deviation, intervals = 0.0, []
     for line, start, end in zip(lines, edges[:-1], edges[1:], strict=True):
         for share in (0.001, 0.999):
