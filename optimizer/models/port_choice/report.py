@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from optimizer.models.family import Table
 from optimizer.models.port_choice.problem import TOLERANCE, PortChoice
@@ -14,6 +15,7 @@ from optimizer.network.costs import MONEY_COMPONENTS
 from optimizer.result import Solution
 
 ROUTE_WIDTH, NAME_WIDTH = 54, 34
+MOST_ROWS = 200
 
 
 def kpis(problem: PortChoice, solution: Solution) -> Mapping[str, float | str]:
@@ -49,7 +51,16 @@ def report(problem: PortChoice, solution: Solution) -> Sequence[Table]:
         tables.append(_contracts(plan))
     if len(solution["unserved"]):
         tables.append(_unserved(plan))
-    return tables
+    return [_head(table) for table in tables]
+
+
+def _head(table: Table) -> Table:
+    """The first rows of a table too long to read; a result directory holds the plan in full."""
+    left_out = len(table.rows) - MOST_ROWS
+    if left_out <= 0:
+        return table
+    note = f"{left_out:,} further rows left out; with --out the plan is written in full"
+    return replace(table, rows=table.rows[:MOST_ROWS], note=f"{table.note}; {note}" if table.note else note)
 
 
 def _t(value: float) -> str:
@@ -170,9 +181,9 @@ def _contracts(plan: Trips) -> Table:
 
 def _unserved(plan: Trips) -> Table:
     """What stays behind: no route, a route dearer than the penalty, or no room."""
-    from optimizer.models.port_choice.exact import build_graph
+    from optimizer.models.port_choice.routeflow import cheapest_usd_per_t
 
-    cheapest = {demand.demand_id: demand.cheapest_usd_per_t for demand in build_graph(plan.problem).demands}
+    cheapest = dict(zip(plan.problem.demand()["demand_id"], cheapest_usd_per_t(plan.problem).tolist(), strict=True))
     rows = []
     for row in plan.solution["unserved"].to_dict("records"):
         demand = plan.demands[row["demand_id"]]

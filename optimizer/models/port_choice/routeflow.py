@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from optimizer.flows.pricing import Pricing
 from optimizer.flows.problem import DayGraph, RouteFlowProblem
 from optimizer.models.port_choice.graph import Service, named_resources, services_of, teu_per_tonne
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
@@ -115,6 +116,14 @@ def translate(problem: PortChoice) -> Translation:
         num_days=num_days,
     )
     return Translation(problem, network, flows, commodities, tuple(spacings), resources, services)
+
+
+def cheapest_usd_per_t(problem: PortChoice) -> np.ndarray:
+    """Cost of the cheapest route of every lane or shipment without any limits; ``inf`` where there is none."""
+    flows = translate(problem).flows
+    free = np.zeros(flows.capacity.size)
+    anything = np.full(flows.num_demands, np.inf)
+    return Pricing(replace(flows, penalty=anything)).cheapest(free, anything)[0]
 
 
 def _uses(
