@@ -41,6 +41,8 @@ PROVED = 1e-7
 """Relative gap that counts as none: the tolerance of the linear solver."""
 CLOSED_PRICE = 1e15
 ROUTES_LISTED = 200_000
+SMALL = 5_000
+"""Demands times services up to which the linear master is fastest by simplex, and the search by HiGHS."""
 NEW_PER_DEMAND = 8
 
 
@@ -224,28 +226,61 @@ class _Search:
             problem.fixed_cost.sum() / max(problem.quantity.min(initial=1.0), 1e-9)
         )
         self.big = 10.0 * (max(dear, 1.0) if dear < 1e9 else 1e9)
-        self.master: Master = Master(problem, replace(options, time_limit_s=None), self.big, self.deadline)
+        unlimited = replace(options, time_limit_s=None)
+        # Interior prices need far fewer passes than vertices once rows are many.
+        method = "ipm" if D * S > SMALL else "simplex"
+        self.master: Master = Master(problem, unlimited, self.big, self.deadline, method)
+        # Flows over given services need no linking rows, so they have a master of their own.
+        self.flow_master: Master = Master(problem, unlimited, self.big, self.deadline, "simplex")
         spread = np.where(np.isinf(problem.most) | (problem.most <= 0), 0.0, problem.fixed_cost / problem.most)
-        self.master.add_routes(self._best_of(free, np.zeros(S), np.zeros((D, S)), np.zeros(R)))
+        self._add(self._best_of(free, np.zeros(S), np.zeros((D, S)), np.zeros(R)))
         first = problem.price(spread + np.where(self.upper > 0, 0.0, CLOSED_PRICE), np.zeros(R), np.zeros((D, S)))
-        self.master.add_routes(self._best_of(first, spread, np.zeros((D, S)), np.zeros(R)))
+        self._add(self._best_of(first, spread, np.zeros((D, S)), np.zeros(R)))
+
+    def _add(self, columns: Columns) -> int:
+        self.flow_master.add_routes(columns)
+        return self.master.add_routes(columns)
 
     def run(self) -> FixedChargeResult:
         if self.impossible:
             return FixedChargeResult(Status.INFEASIBLE, None, None)
         self._report()
-        if self._relax(self.lower, self.upper, root=True):
+        lister = getattr(self.problem.price, "all_routes", None)
+        listed: Columns | None = None if lister is None else lister(ROUTES_LISTED)
+        if listed is not None and self.problem.quantity.size * self.problem.fixed_cost.size > SMALL and self._tree(listed):
+            return self._result()
+        if self._relax(self.master, self.lower, self.upper, root=True):
             opened = self.master.values()[0]
-            self._fix()
             for threshold in (1e-6, 0.1, 0.5):
                 self._flows((opened > threshold).astype(float))
-            self._dive()
-            infeasible = self._integers()
-            if infeasible:
+            self._dive(opened)
+            if self._integers(listed):
                 return FixedChargeResult(Status.INFEASIBLE, None, None)
         elif self.plan.cost is None and not self.options.stop.is_set():
             self._flows(self.upper)
         return self._result()
+
+    def _tree(self, listed: Columns) -> bool:
+        """Branch and bound by the Lagrangian of the demand rows, where it fits."""
+        from optimizer.flows.fixed_charge_tree import LagrangianTree, fits  # numba is slow to load
+
+        if not fits(self.problem, listed):
+            return False
+        self._flows(self.upper)
+
+        def lift(bound: float) -> bool:
+            if bound > self.bound:
+                self.bound = bound
+                self._report()
+            return self._proved()
+
+        def cost() -> float:
+            return np.inf if self.plan.cost is None else self.plan.cost
+
+        LagrangianTree(self.problem, listed, cost, self._flows, lift, lambda: self.master.out_of_time).run(
+            self.lower, self.upper
+        )
+        return True
 
     def _result(self) -> FixedChargeResult:
         cost = self.plan.cost
@@ -276,9 +311,9 @@ class _Search:
         some = _cheapest(priced.columns.demand[worth], price[worth], NEW_PER_DEMAND)
         return priced.columns.take(worth[some])
 
-    def _relax(self, lower: Floats, upper: Floats, root: bool) -> bool:
+    def _relax(self, master: Master, lower: Floats, upper: Floats, root: bool) -> bool:
         """Column and row generation with bounds on services; at the root every pass may lift the bound."""
-        p, master = self.problem, self.master
+        p = self.problem
         master.bound_services(lower, upper)
         closed = np.where(upper > 0, 0.0, CLOSED_PRICE)
         while not master.out_of_time:
@@ -298,14 +333,14 @@ class _Search:
                 if found > self.bound:
                     self.bound, self.saving, self.saving_bound = found, saving, found
                 self._report()
-            links = master.add_links(share, opened)
+            links = master.add_links(share, opened) if root else 0
             under = demand_price / p.quantity
-            under = under - 1e-9 * (1.0 + np.abs(under))
-            new = master.add_routes(self._best_of(priced, service_price, pair_price, resource_price, under))
+            under = under - 1e-8 * (1.0 + np.abs(under))
+            new = self._add(self._best_of(priced, service_price, pair_price, resource_price, under))
             if links + new == 0:
                 return True
             value = master.highs.getInfo().objective_function_value
-            if root and links == 0 and self.bound >= value - 1e-9 * abs(value):
+            if root and self.bound >= value - (1e-9 if links == 0 and master.exact else 1e-5) * abs(value):
                 return True
         return False
 
@@ -318,18 +353,20 @@ class _Search:
         self.upper[(self.saving > room) & (self.lower < 1)] = 0.0
         self.lower[(-self.saving > room) & (self.upper > 0)] = 1.0
 
-    def _flows(self, opened: Floats) -> None:
-        """Best flows over given services, by column generation; kept when they beat the plan."""
+    def _flows(self, opened: Floats) -> bool:
+        """Best flows over given services, by column generation, kept when they beat the plan; False when not found."""
         opened = np.minimum(opened, self.problem.most > 0)
-        if self._relax(opened, opened, root=False):
-            self._take(opened)
+        if not self._relax(self.flow_master, opened, opened, root=False):
+            return False
+        self._take(opened)
+        return True
 
     def _take(self, opened: Floats) -> None:
         p = self.problem
-        _, unserved, share = self.master.values()
+        _, unserved, share = self.flow_master.values()
         if np.any(unserved[np.isinf(p.penalty)] > 1e-7):
             return
-        routes = Columns.join(self.master.pool)
+        routes = Columns.join(self.flow_master.pool)
         unserved = np.where(np.isinf(p.penalty) | (unserved < 1e-9), 0.0, unserved)
         share = np.where(share < 1e-9, 0.0, share)
         # Rounding leaves a demand served to one part in 10^9; made whole.
@@ -354,34 +391,33 @@ class _Search:
         self._fix()
         self._report()
 
-    def _dive(self) -> None:
-        """Open what is nearly open, one at least, until the relaxation is whole."""
-        lower, upper = self.lower.copy(), self.upper.copy()
-        while not self._proved() and self._relax(lower, upper, root=False):
-            opened = self.master.values()[0]
-            free = (opened > 1e-6) & (lower < 1)
+    def _dive(self, opened: Floats) -> None:
+        """Open what is nearly open, one at least, until the relaxation over the routes known is whole."""
+        lower, limit = self.lower.copy(), time.monotonic() + 0.15 * min(self.deadline - time.monotonic(), 1e6)
+        while not self._proved() and time.monotonic() < limit:
+            free = (opened > 1e-4) & (lower < 1)
             if not free.any():
                 break
             rise = free & (opened >= 0.9)
             if not rise.any():
                 rise = np.arange(opened.size) == np.argmax(np.where(free, opened, -1.0))
             lower[rise] = 1.0
-        else:
-            return
+            self.master.bound_services(lower, np.maximum(self.upper, lower))
+            if not self.master.solve():
+                return
+            opened = self.master.values()[0]
         self._flows(lower)
 
-    def _integers(self) -> bool:
+    def _integers(self, listed: Columns | None) -> bool:
         """Integer programmes over the routes known; True when infeasibility is proved."""
         master = self.master
-        lister = getattr(self.problem.price, "all_routes", None)
-        listed: Columns | None = None if lister is None else lister(ROUTES_LISTED)
         if self._proved() or master.out_of_time:
             return False
         if listed is None or listed.demand.size > 20 * max(master.demand.size, 1000):
             self._improve(None, min(self.deadline - time.monotonic(), 1e6) * 0.3)
         if listed is not None and not self._proved():
             listed = listed.take(np.flatnonzero(self._is_open(listed)))
-            master.add_routes(listed)
+            self._add(listed)
             return self._improve(None, np.inf, complete=True)
         near = 4
         while listed is None and not self._proved() and not master.out_of_time and near <= self.upper.sum():

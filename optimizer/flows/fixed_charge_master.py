@@ -24,11 +24,13 @@ VIOLATION = 1e-6
 class Master:
     """Demand, volume and capacity rows over a pool of routes; ``y`` first, then unserved shares, then routes."""
 
-    def __init__(self, problem: FixedChargeProblem, options: SolveOptions, big: float, deadline: float) -> None:
+    def __init__(self, problem: FixedChargeProblem, options: SolveOptions, big: float, deadline: float, method: str) -> None:
         self.problem, self.options, self.deadline = problem, options, deadline
+        self.exact = method == "simplex"
         self.demands, self.services = problem.quantity.size, problem.fixed_cost.size
-        self.highs = make_highs(options, {"solver": "simplex", "threads": 1})
-        self.highs.cbSimplexInterrupt.subscribe(lambda event: event.interrupt() if self.out_of_time else None)
+        self.highs = make_highs(options, {"solver": method, "threads": 1, "run_crossover": "off"})
+        for callback in (self.highs.cbSimplexInterrupt, self.highs.cbIpmInterrupt):
+            callback.subscribe(lambda event: event.interrupt() if self.out_of_time else None)
         inf = highspy.kHighsInf
         D, S, R = self.demands, self.services, problem.capacity.size  # noqa: N806
         # Without a most volume the flow itself, at most everything, links the service.
@@ -143,10 +145,27 @@ class Master:
         self.highs.changeColsBounds(self.services, np.arange(self.services, dtype=np.int32), lower, upper)
 
     def solve(self) -> bool:
-        """Solve the linear master; False when out of time."""
-        self.highs.setOptionValue("time_limit", self.highs.getRunTime() + max(self.deadline - time.monotonic(), 0.01))
-        self.highs.run()
-        return bool(self.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+        """
+        Solve the linear master; False when out of time or infeasible (least volumes under fixed services).
+
+        Raises
+        ------
+        RuntimeError
+            HiGHS fails, from its last basis and from none: to go on would lose a branch and make a bound wrong.
+        """
+        status = highspy.HighsModelStatus
+        for afresh in (False, True):
+            if afresh:
+                self.highs.clearSolver()
+            rest = min(max(self.deadline - time.monotonic(), 0.01), 1e7)
+            self.highs.setOptionValue("time_limit", self.highs.getRunTime() + rest)
+            self.highs.run()
+            found = self.highs.getModelStatus()
+            if found == status.kOptimal:
+                return True
+            if found in (status.kInfeasible, status.kUnboundedOrInfeasible) or self.out_of_time:
+                return False
+        raise RuntimeError(f"HiGHS ended with '{self.highs.modelStatusToString(found)}'")
 
     def values(self) -> tuple[Floats, Floats, Floats]:
         """Opened services, unserved shares, shares of routes."""
