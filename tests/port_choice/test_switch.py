@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from optimizer.models.port_choice import PortChoice
 from optimizer.models.port_choice.exact import solve_exact
 from optimizer.models.port_choice.levers import parse_lever
 from optimizer.models.port_choice.shadow import check_price
-from optimizer.models.port_choice.switch import Line, Switches, envelope, switch_points
+from optimizer.models.port_choice.switch import Line, Switches, crossing, envelope, switch_points
 
 
 def toy(instances_dir: Path) -> PortChoice:
@@ -107,7 +108,28 @@ def test_envelope_of_known_lines() -> None:
         return Line(value, cost, slope)
 
     assert [line.slope for line in envelope(least, 0.0, 10.0)] == [3.0, 1.0, 0.5, 0.0]
-    assert [line.slope for line in envelope(most, 0.0, 10.0)] == [-3.0, -1.0, -0.5, 0.0]
+    assert [line.slope for line in envelope(most, 0.0, 10.0, concave=False)] == [-3.0, -1.0, -0.5, 0.0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(-8, 8)), min_size=1, max_size=8), st.booleans())
+@settings(deadline=None, max_examples=200)
+def test_envelope_of_any_lines(lines: list[tuple[int, int]], concave: bool) -> None:
+    """At ties the solve hands out the slope that helps least, even one that only touches."""
+    sign = 1 if concave else -1
+    at = lambda value: min(a + b * value for a, b in lines)  # noqa: E731
+
+    def solve(value: float) -> Line:
+        best = at(value)
+        slopes = [b for a, b in lines if abs(a + b * value - best) <= 1e-9]
+        return Line(value, sign * best, sign * float(slopes[len(slopes) // 2]))
+
+    found = envelope(solve, 0.0, 5.0, concave)
+    for value in np.linspace(0, 5, 51).tolist():
+        best = min if concave else max
+        assert best(line.at(value) for line in found) == pytest.approx(sign * at(value), abs=1e-9)
+    crossings = [crossing(one, other) for one, other in pairwise(found)]
+    assert crossings == sorted(crossings)
+    assert all(0 < value < 5 for value in crossings)
 
 
 @st.composite

@@ -118,7 +118,7 @@ class Switches:
         return tuple(sorted({group for interval in self.intervals for group, _ in interval.tonnes}))
 
 
-def envelope(solve: Callable[[float], Line], low: float, high: float) -> list[Line]:
+def envelope(solve: Callable[[float], Line], low: float, high: float, concave: bool = True) -> list[Line]:
     """
     Lines of a concave or convex piecewise linear function between two values, in order.
 
@@ -131,25 +131,32 @@ def envelope(solve: Callable[[float], Line], low: float, high: float) -> list[Li
     databases, Journal of the ACM 23(4), 1976.
     """
     least = 1e-9 * (high - low)
-    first, last = solve(low), solve(high)
-    found, todo = [first], [(first, last)]
+    found = [solve(low), solve(high)]
+    todo = [(found[0], found[1])]
     while todo:
         left, right = todo.pop()
         if _same(left.at(right.value), right.cost) or _same(right.at(left.value), left.cost):
-            # One line serves both ends; the other may touch it at its own end only.
-            if _same(left.at(right.value), right.cost):
-                continue
-            found[-1:] = [] if found[-1] is left and len(found) == 1 else found[-1:]
-            found.append(right)
-            continue
+            continue  # one line serves both ends, so all between
+        if left.slope == right.slope:
+            continue  # the same but for the tolerance of the solver
         cross = crossing(left, right)
         if left.value + least < cross < right.value - least:
             middle = solve(cross)
             if not _same(middle.cost, left.at(cross)):
+                found.append(middle)
                 todo += [(middle, right), (left, middle)]
-                continue
-        found.append(right)
-    return found
+    # A solve at a switch point may return any slope between its two lines: some of what was found only touches.
+    kept: list[Line] = []
+    for line in sorted(found, key=lambda each: (-each.slope if concave else each.slope, each.value)):
+        if kept and _same(kept[-1].at(low), line.at(low)) and _same(kept[-1].at(high), line.at(high)):
+            continue
+        if kept and kept[-1].slope == line.slope:
+            continue
+        while kept and crossing(kept[-1], line) <= (crossing(kept[-2], kept[-1]) if len(kept) > 1 else low) + least:
+            kept.pop()
+        if not kept or crossing(kept[-1], line) < high - least:
+            kept.append(line)
+    return kept
 
 
 def crossing(left: Line, right: Line) -> float:
@@ -361,11 +368,7 @@ def switch_points(problem: PortChoice, lever: Lever, low: float, high: float, la
     """
     model = Parametric(problem, lever, low, high)
     wanted = set(lanes or model.groups)
-    lines = envelope(model.line, low, high)
-    points = [crossing(one, other) for one, other in pairwise(lines)]
-    edges = [low, *points, high]
-    keep = [n for n in range(len(lines)) if edges[n + 1] - edges[n] > 1e-9 * (high - low)]
-    lines = [lines[n] for n in keep]
+    lines = envelope(model.line, low, high, concave=lever.how != "limit")
     edges = [low, *(crossing(one, other) for one, other in pairwise(lines)), high]
     deviation, intervals = 0.0, []
     for line, start, end in zip(lines, edges[:-1], edges[1:], strict=True):
