@@ -19,8 +19,8 @@ from strategies import corridors
 from optimizer.data.corridor import Corridor
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import FAMILY, PortChoice
+from optimizer.models.port_choice.compact import build_graph
 from optimizer.models.port_choice.crosscheck import lagrangian_bound
-from optimizer.models.port_choice.exact import build_graph
 from optimizer.network.layered import LayeredNetwork
 from optimizer.result import Outcome, Status
 

@@ -15,61 +15,36 @@ they are (Lagrangian, by shortest paths).
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 from ortools.math_opt.python import mathopt
 
 from optimizer.models.family import SolveOptions
-from optimizer.models.port_choice.exact import build_graph, find_conflicts, remaining
+from optimizer.models.port_choice.compact import keep_time, solve_compact
+from optimizer.models.port_choice.exact import find_conflicts
 from optimizer.models.port_choice.graph import Demand, FlowGraph
-from optimizer.models.port_choice.plan import Plan, Route, decompose, make_plan, trivial_outcome
-from optimizer.models.port_choice.problem import TOLERANCE, PortChoice
+from optimizer.models.port_choice.plan import Plan, Route, decompose, make_plan
+from optimizer.models.port_choice.problem import PortChoice
 from optimizer.network.paths import shortest_path_tree
 from optimizer.result import Outcome, Status
 from optimizer.solvers.mathopt import MathOptResult, solve_mathopt
+from optimizer.solvers.watch import Watch
 
 
 def solve_crosscheck(problem: PortChoice, options: SolveOptions) -> Outcome:
     """Solve the merged model; ``options.solver`` is ``highs``, ``glop``, ``pdlp`` or ``scip`` (contracts need highs
     or scip)."""
-    started = time.monotonic()
-    graph = build_graph(problem)
-    model = _Merged(graph)
-    bound = graph.uncongested_bound()
-    closed: set[int] = set()
-    while True:
-        result = solve_mathopt(model.model, remaining(options, started))
-        if result.bound is not None and not closed:
-            bound = max(bound, result.bound)
-        if result.status is Status.INFEASIBLE:
-            return Outcome(Status.INFEASIBLE, conflicts=find_conflicts(graph, remaining(options, started)))
-        if result.status is Status.NO_SOLUTION:
-            return trivial_outcome(graph, bound)
-        if result.bound is None and not model.taken and result.duals:
-            bound = max(bound, lagrangian_bound(graph, model.prices(result)))
-        plan = model.plan(result)
-        if graph.problem.serve_all and any(plan.unserved_t):
-            return Outcome(
-                Status.NO_SOLUTION, bound=bound
-            )  # a first-order plan that misses a demand by more than rounding
-        broken = plan.short_contracts()
-        if not broken:
-            proved = plan.cost - bound <= max(options.gap, TOLERANCE) * abs(plan.cost)
-            status = Status.OPTIMAL if proved else Status.FEASIBLE
-            return Outcome(status, plan.tables(), plan.cost, min(bound, plan.cost))
-        closed |= broken
-        for number in closed:
-            model.taken[number].upper_bound = 0.0
+    return solve_compact(problem, options, _Merged, find_conflicts)
 
 
 class _Merged:
-    """The model of the module docstring."""
+    """The model of the module docstring; OutOfTimeError when ``watch`` runs out while it is built."""
 
-    def __init__(self, graph: FlowGraph) -> None:
-        self.graph = graph
+    def __init__(self, graph: FlowGraph, watch: Watch) -> None:
+        self.graph, self.watch = graph, watch
+        self.result: MathOptResult | None = None
         self.model = model = mathopt.Model(name="port_choice_merged")
         self.groups: dict[Hashable, list[int]] = defaultdict(list)
         for number, demand in enumerate(graph.demands):
@@ -83,6 +58,7 @@ class _Merged:
         cost: list[mathopt.LinearExpression | mathopt.LinearTerm] = []
         on_arc: dict[int, list[tuple[Demand, mathopt.Variable]]] = defaultdict(list)
         for key, members in self.groups.items():
+            keep_time(watch)
             first = graph.demands[members[0]]
             arcs = np.unique(np.concatenate([graph.demands[number].arcs for number in members]))
             flows = {arc: model.add_variable(lb=0.0) for arc in arcs.tolist()}
@@ -114,6 +90,7 @@ class _Merged:
     def _share(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.Variable]]]) -> None:
         self.limits: dict[int, mathopt.LinearConstraint] = {}
         for number, limit in enumerate(self.graph.limits):
+            keep_time(self.watch)
             uses = [(self.graph.use(limit, d), f) for arc in limit.arcs.tolist() for d, f in on_arc.get(arc, ())]
             if any(use > 0 for use, _ in uses):
                 total = mathopt.fast_sum(use * f for use, f in uses)
@@ -140,6 +117,7 @@ class _Merged:
         """Row (5) of ``exact.py``: what enters a place over the arc of a contract leaves it other than back."""
         tail, head = self.graph.tail, self.graph.head
         for arc in sorted(set(arcs.tolist()) & flows.keys()):
+            keep_time(self.watch)
             if head[arc] != sink:
                 onward = [f for out, f in flows.items() if tail[out] == head[arc] and head[out] != tail[arc]]
                 self.model.add_linear_constraint(mathopt.fast_sum(onward) - flows[arc] >= 0.0)
@@ -148,7 +126,23 @@ class _Merged:
         """Limit number -> USD per further unit."""
         return {number: max(-result.duals.get(row, 0.0), 0.0) for number, row in self.limits.items()}
 
-    def plan(self, result: MathOptResult) -> Plan:
+    def solve(self, options: SolveOptions) -> tuple[Status, float | None]:
+        """Status and lower bound; where the solver gives none, that of its prices."""
+        result = self.result = solve_mathopt(self.model, options)
+        bound = result.bound
+        if bound is None and not self.taken and result.duals:
+            bound = lagrangian_bound(self.graph, self.prices(result))
+        return result.status, bound
+
+    def close(self, services: Collection[int]) -> None:
+        """Give up contracts."""
+        for number in services:
+            self.taken[number].upper_bound = 0.0
+
+    def plan(self, options: SolveOptions) -> Plan:
+        """The plan of the last solve: each group's flow taken apart from one source after the other."""
+        result = self.result
+        assert result is not None
         served: list[list[Route]] = [[] for _ in self.graph.demands]
         for key, members in self.groups.items():
             flow = {arc: result.values[variable] for arc, variable in self.flow[key].items()}

@@ -24,69 +24,43 @@ the model.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pulp
 
 from optimizer.models.family import SolveOptions
+from optimizer.models.port_choice.compact import OutOfTimeError, build_graph, keep_time, remaining, solve_compact
 from optimizer.models.port_choice.conflicts import conflict_words
-from optimizer.models.port_choice.days import dated_graph
-from optimizer.models.port_choice.graph import Demand, FlowGraph, Limit, Service, static_graph
-from optimizer.models.port_choice.plan import Plan, read_plan, trivial_outcome
+from optimizer.models.port_choice.graph import Demand, FlowGraph, Limit, Service
+from optimizer.models.port_choice.plan import Plan, read_plan
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.result import Outcome, Status
 from optimizer.solvers.mip import solve_model
+from optimizer.solvers.watch import Watch
 
 
 def solve_exact(problem: PortChoice, options: SolveOptions) -> Outcome:
     """Solve the model above; ``options.solver`` is ``highs`` or any solver PuLP finds."""
-    started = time.monotonic()
-    graph = build_graph(problem)
-    model = Formulation(graph)
-    bound = graph.uncongested_bound()
-    closed: set[int] = set()
-    while True:
-        result = solve_model(model.lp, remaining(options, started))
-        if result.bound is not None and not closed:
-            bound = max(bound, result.bound)
-        if result.status is Status.INFEASIBLE:
-            return Outcome(Status.INFEASIBLE, conflicts=find_conflicts(graph, remaining(options, started)))
-        if result.status is Status.NO_SOLUTION:
-            return trivial_outcome(graph, bound)
-        plan = model.plan(remaining(options, started))
-        broken = plan.short_contracts()
-        if not broken:
-            proved = result.status is Status.OPTIMAL and (not closed or plan.cost - bound <= options.gap * plan.cost)
-            status = Status.OPTIMAL if proved else Status.FEASIBLE
-            return Outcome(status, plan.tables(), plan.cost, min(bound, plan.cost))
-        closed |= broken
-        model.close(closed)
+    return solve_compact(problem, options, lambda graph, watch: Formulation(graph, watch=watch), find_conflicts)
 
 
 def find_conflicts(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
     """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, and what stops
     them."""
-    model, options = Formulation(graph, free_of_charge=True), replace(options, solver=None, on_progress=None)
-    if solve_model(model.lp, options).status is not Status.OPTIMAL:
+    options = replace(options, solver=None, on_progress=None)
+    watch = Watch(options)
+    try:
+        model = Formulation(graph, free_of_charge=True, watch=watch)
+        status = solve_model(model.lp, remaining(options, watch)).status
+    except OutOfTimeError:
+        status = Status.NO_SOLUTION
+    if status is not Status.OPTIMAL:
         return ("not everything can be served; time ran out before it was known what cannot",)
     unserved = [0.0 if u is None else u.value() or 0.0 for u in model.unserved]
-    return conflict_words(graph, unserved, model.fixed_prices(options))
-
-
-def build_graph(problem: PortChoice) -> FlowGraph:
-    """The graph of the problem, over the year or over the days."""
-    return dated_graph(problem) if problem.dated else static_graph(problem)
-
-
-def remaining(options: SolveOptions, started: float) -> SolveOptions:
-    """The options with the time limit that is left."""
-    if options.time_limit_s is None:
-        return options
-    return replace(options, time_limit_s=max(options.time_limit_s - (time.monotonic() - started), 0.01))
+    return conflict_words(graph, unserved, model.fixed_prices(remaining(options, watch)))
 
 
 def export_model(problem: PortChoice, path: Path) -> None:
@@ -118,10 +92,15 @@ class Names:
 
 @dataclass
 class Formulation:
-    """The model of a graph; rows are built by one method each, numbered as above."""
+    """
+    The model of a graph; rows are built by one method each, numbered as above.
+
+    Raises OutOfTimeError when ``watch`` runs out while it is built.
+    """
 
     graph: FlowGraph
     free_of_charge: bool = False
+    watch: Watch | None = None
     lp: pulp.LpProblem = field(init=False)
     flow: list[dict[int, pulp.LpVariable]] = field(init=False, default_factory=list)
     unserved: list[pulp.LpVariable | None] = field(init=False, default_factory=list)
@@ -133,6 +112,7 @@ class Formulation:
         self._limit_rows: dict[int, pulp.LpConstraint] = {}
         graph = self.graph
         for demand in graph.demands:
+            keep_time(self.watch)
             self.flow.append(
                 {int(arc): self._variable("flow", demand.demand_id, graph.label(int(arc))) for arc in demand.arcs}
             )
@@ -171,6 +151,7 @@ class Formulation:
 
     def _move_demand(self, number: int) -> None:
         """(1) and (2): a demand leaves its source or stays, and what enters a place and layer leaves it."""
+        keep_time(self.watch)
         graph, demand, flows = self.graph, self.graph.demands[number], self.flow[number]
         terms: dict[int, list[tuple[pulp.LpVariable, float]]] = defaultdict(list)
         for arc, variable in flows.items():
@@ -186,6 +167,7 @@ class Formulation:
 
     def _keep_limit(self, number: int, limit: Limit) -> None:
         """(3) What passes the arcs of a limit fits into it."""
+        keep_time(self.watch)
         terms = [
             (variable, self.graph.use(limit, demand))
             for arc in limit.arcs.tolist()
@@ -228,6 +210,7 @@ class Formulation:
                 self._row(terms, pulp.LpConstraintLE, demand.quantity_t, *name)
 
     def _go_onward(self, demand: Demand, flows: dict[int, pulp.LpVariable], arcs: Iterable[int]) -> None:
+        keep_time(self.watch)
         tail, head = self.graph.tail, self.graph.head
         mine = [arc for arc in arcs if arc in flows and head[arc] != demand.sink]
         if not mine:
@@ -253,7 +236,12 @@ class Formulation:
         self.lp.addConstraint(row)
         return row
 
-    def close(self, services: Iterable[int]) -> None:
+    def solve(self, options: SolveOptions) -> tuple[Status, float | None]:
+        """Status and lower bound of the model as it stands."""
+        result = solve_model(self.lp, options)
+        return result.status, result.bound
+
+    def close(self, services: Collection[int]) -> None:
         """Give up contracts."""
         for number in services:
             self.taken[number].upBound = 0
