@@ -1,7 +1,7 @@
-"""Facility location on public instances (OR-Library, multi-source; two-stage of Fernandes et al. 2014) beside plain HiGHS.
+"""Facility location on public instances (OR-Library, multi-source; two-stage, Fernandes et al. 2014) beside HiGHS.
 
-Each plan is priced again from the raw file: services opened, flows per route, capacities. Both sides get the same time, seed and
-threads; HiGHS gets the compact model with strong linking rows.
+Each plan is priced again from the raw file: services opened, flows per route, capacities. Both sides get the same time,
+seed and threads; HiGHS gets the compact model with strong linking rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "public-instan
 
 @dataclass(frozen=True)
 class Stages:
-    """Plants (may be none) and depots with capacity and fixed cost; unit costs plant-depot (I, J) and depot-customer (J, K)."""
+    """Plants (may be none), depots: capacity, fixed cost; unit costs (I, J) to depots, (J, K) to customers."""
 
     name: str
     demand: Floats
@@ -85,7 +85,8 @@ def problem_of(stages: Stages) -> FixedChargeProblem:
     arcs = sum(part.size for part in tail)
     graph = RouteGraph(
         1 + i + 2 * j + k, np.concatenate(tail).astype(np.int64), np.concatenate(head).astype(np.int64),
-        np.concatenate(cost), np.concatenate(service).astype(np.int64), np.ones(arcs), np.full(arcs, -1), np.zeros(arcs),
+        np.concatenate(cost), np.concatenate(service).astype(np.int64), np.ones(arcs),
+        np.full(arcs, -1), np.zeros(arcs),
         np.zeros(k, np.int64), customer.astype(np.int64),
     )  # fmt: skip
     none = np.zeros(stages.fixed.size)
@@ -103,7 +104,9 @@ def checked_cost(stages: Stages, found: FixedChargeResult) -> float:
     AssertionError
         Demand not met, capacity exceeded (1e-6 relative), or flow over a service that is not used.
     """
-    assert found.used is not None and found.routes is not None and found.flow_t is not None
+    assert found.used is not None
+    assert found.routes is not None
+    assert found.flow_t is not None
     i, routes = stages.plants, found.routes
     stops = routes.service.reshape(routes.demand.size, -1)
     depot = stops.max(axis=1) - i
@@ -122,7 +125,7 @@ def checked_cost(stages: Stages, found: FixedChargeResult) -> float:
 def compact(stages: Stages, options: SolveOptions) -> HighsOutcome:
     """The textbook model with every strong linking row, in HiGHS alone."""
     i, (j, k) = stages.plants, stages.second.shape
-    D = stages.demand  # noqa: N806
+    D = stages.demand
     highs, inf = make_highs(options), highspy.kHighsInf
     kinds = highspy.HighsVarType
     services, first = i + j, i * j

@@ -41,6 +41,9 @@ PROVED = 1e-7
 """Relative gap that counts as none: the tolerance of the linear solver."""
 CLOSED_PRICE = 1e15
 ROUTES_LISTED = 200_000
+CORES = (0.003, 0.01)
+"""Restricted integer programmes look for plans within this share of the bound."""
+ROUTE_SHARE = 0.02
 SMALL = 5_000
 """Demands times services up to which the linear master is fastest by simplex, and the search by HiGHS."""
 NEW_PER_DEMAND = 8
@@ -48,7 +51,7 @@ NEW_PER_DEMAND = 8
 
 @dataclass(frozen=True)
 class Columns:
-    """Routes: demand and cost in USD per tonne (N,); services with volume per tonne, capacities with use per tonne (CSR).
+    """Routes: demand and cost in USD per tonne (N,); services with volume per tonne, capacities with use (CSR).
 
     A route names a service at most once, with a weight above zero.
     """
@@ -104,7 +107,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Priced:
-    """Cheapest price of any route per demand (D,), ``inf`` without one, and routes worth adding, the cheapest included."""
+    """Cheapest price of any route per demand (D,), ``inf`` without one, and routes worth adding, that one included."""
 
     best: Floats
     columns: Columns
@@ -180,7 +183,7 @@ class FixedChargeProblem:
 
 @dataclass(frozen=True)
 class FixedChargeResult:
-    """Status, cost, valid lower bound; services used (S,), routes in use with their tonnes (N,), unserved tonnes (D,)."""
+    """Status, cost, valid lower bound; services used (S,), routes in use with tonnes (N,), unserved tonnes (D,)."""
 
     status: Status
     cost: float | None
@@ -213,7 +216,7 @@ class _Search:
         self.started = time.monotonic()
         limit = options.time_limit_s
         self.deadline = np.inf if limit is None else self.started + limit
-        D, S, R = problem.quantity.size, problem.fixed_cost.size, problem.capacity.size  # noqa: N806
+        D, S, R = problem.quantity.size, problem.fixed_cost.size, problem.capacity.size
         self.lower, self.upper = np.zeros(S), (problem.most > 0).astype(float)
         self.bound, self.plan = -np.inf, FixedChargeResult(Status.NO_SOLUTION, None, None)
         free = problem.price(np.where(self.upper > 0, 0.0, CLOSED_PRICE), np.zeros(R), np.zeros((D, S)))
@@ -247,7 +250,11 @@ class _Search:
         self._report()
         lister = getattr(self.problem.price, "all_routes", None)
         listed: Columns | None = None if lister is None else lister(ROUTES_LISTED)
-        if listed is not None and self.problem.quantity.size * self.problem.fixed_cost.size > SMALL and self._tree(listed):
+        if (
+            listed is not None
+            and self.problem.quantity.size * self.problem.fixed_cost.size > SMALL
+            and self._tree(listed)
+        ):
             return self._result()
         if self._relax(self.master, self.lower, self.upper, root=True):
             opened = self.master.values()[0]
@@ -303,9 +310,14 @@ class _Search:
         """Bound from cheapest routes, and ``saving`` = fixed cost less what the prices pay for the service."""
         p = self.problem
         served = p.quantity * np.minimum(np.minimum(best, p.penalty), CLOSED_PRICE)
-        return float(served.sum() + (self.lower * saving + (self.upper - self.lower) * np.minimum(saving, 0)).sum()) + constant
+        return (
+            float(served.sum() + (self.lower * saving + (self.upper - self.lower) * np.minimum(saving, 0)).sum())
+            + constant
+        )
 
-    def _best_of(self, priced: Priced, service: Floats, pair: Floats, resource: Floats, under: Floats | None = None) -> Columns:
+    def _best_of(
+        self, priced: Priced, service: Floats, pair: Floats, resource: Floats, under: Floats | None = None
+    ) -> Columns:
         price = priced.columns.prices(service, resource, pair)
         worth = np.flatnonzero(price < (CLOSED_PRICE / 1e3 if under is None else under[priced.columns.demand]))
         some = _cheapest(priced.columns.demand[worth], price[worth], NEW_PER_DEMAND)
@@ -319,6 +331,7 @@ class _Search:
         while not master.out_of_time:
             if not master.solve():
                 return False
+            value = master.highs.getInfo().objective_function_value
             volume, least, shared, pair = master.prices()
             opened, _, share = master.values()
             demand_price = np.array(master.highs.getSolution().row_dual)[: p.quantity.size]
@@ -332,6 +345,7 @@ class _Search:
                 found = self._lagrangian(priced.best, saving, -float(shared @ (p.capacity / master.scale)))
                 if found > self.bound:
                     self.bound, self.saving, self.saving_bound = found, saving, found
+                    self.best_prices = (service_price, resource_price, pair_price, priced.best)
                 self._report()
             links = master.add_links(share, opened) if root else 0
             under = demand_price / p.quantity
@@ -339,8 +353,8 @@ class _Search:
             new = self._add(self._best_of(priced, service_price, pair_price, resource_price, under))
             if links + new == 0:
                 return True
-            value = master.highs.getInfo().objective_function_value
-            if root and self.bound >= value - (1e-9 if links == 0 and master.exact else 1e-5) * abs(value):
+            room = 1e-9 if links == 0 and master.method == "simplex" else 1e-5
+            if root and self.bound >= value - room * abs(value):
                 return True
         return False
 
@@ -414,7 +428,8 @@ class _Search:
         if self._proved() or master.out_of_time:
             return False
         if listed is None or listed.demand.size > 20 * max(master.demand.size, 1000):
-            self._improve(None, min(self.deadline - time.monotonic(), 1e6) * 0.3)
+            for room in CORES:
+                self._improve(None, min(self.deadline - time.monotonic(), 1e6) * 0.4, core=room)
         if listed is not None and not self._proved():
             listed = listed.take(np.flatnonzero(self._is_open(listed)))
             self._add(listed)
@@ -422,24 +437,39 @@ class _Search:
         near = 4
         while listed is None and not self._proved() and not master.out_of_time and near <= self.upper.sum():
             before = self.plan.cost
-            self._improve(near, min(self.deadline - time.monotonic(), 1e6) * 0.4)
+            self._improve(near, min(self.deadline - time.monotonic(), 1e6) * 0.4, core=CORES[-1])
             near = 4 if self.plan.cost != before else 2 * near
         return False
 
+    def _core(self, room: float) -> tuple[npt.NDArray[np.bool_], Ints]:
+        """Services, and routes not, in a plan within ``room`` of the bound, by reduced costs (routes: a good guess)."""
+        service, resource, pair, best = self.best_prices
+        allowed, routes = room * abs(self.saving_bound), Columns.join(self.master.pool)
+        extra = (routes.prices(service, resource, pair) - best[routes.demand]) * self.problem.quantity[routes.demand]
+        worth = extra <= allowed * ROUTE_SHARE
+        worth[_cheapest(routes.demand, extra, 3)] = True
+        return self.saving <= allowed, np.flatnonzero(~worth)
+
     def _is_open(self, columns: Columns) -> npt.NDArray[np.bool_]:
-        shut = np.repeat(np.arange(columns.demand.size), np.diff(columns.service_start))[self.upper[columns.service] == 0]
+        shut = np.repeat(np.arange(columns.demand.size), np.diff(columns.service_start))[
+            self.upper[columns.service] == 0
+        ]
         mask = np.ones(columns.demand.size, bool)
         mask[shut] = False
         return mask
 
-    def _improve(self, near: int | None, seconds: float, complete: bool = False) -> bool:
+    def _improve(self, near: int | None, seconds: float, complete: bool = False, core: float | None = None) -> bool:
         lower, upper = self.lower.copy(), self.upper.copy()
+        leave_out = None
+        if core is not None:
+            inside, leave_out = self._core(core)
+            upper = np.where(inside, upper, lower)
         start = None if self.plan.used is None else self.plan.used.astype(float)
         if start is not None:
             lower, upper = np.minimum(lower, start), np.maximum(upper, start)
         elif near is not None:
             return False
-        found, opened = self.master.integer(lower, upper, start, near, seconds, artificial=not complete)
+        found, opened = self.master.integer(lower, upper, start, near, seconds, not complete, leave_out)
         if opened is not None:
             self._flows(opened)
         if not complete:

@@ -1,4 +1,4 @@
-"""Exact pricing of routes in one small acyclic graph, so that stages (plant, depot, customer) need no list of routes."""
+"""Exact pricing of routes in one small acyclic graph: stages (plant, depot, customer) need no list of routes."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ class RouteGraph:
 
         start, entry = self._entries
         order, length = self._order
-        price = self.cost + _at(service_price, self.service) * self.weight + _at(resource_price, self.resource) * self.use
+        price = (
+            self.cost + _at(service_price, self.service) * self.weight + _at(resource_price, self.resource) * self.use
+        )
         widest = int(np.diff(start)[self.destination].max(initial=0))
         best, count, _, arcs = cheapest_entries(
             order, start, entry, self.tail, self.service, price, pair_price,

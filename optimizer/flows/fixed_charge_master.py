@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 
 from optimizer.models.family import SolveOptions
 from optimizer.solvers.highs import HighsOutcome, make_highs, run_highs
@@ -24,15 +25,19 @@ VIOLATION = 1e-6
 class Master:
     """Demand, volume and capacity rows over a pool of routes; ``y`` first, then unserved shares, then routes."""
 
-    def __init__(self, problem: FixedChargeProblem, options: SolveOptions, big: float, deadline: float, method: str) -> None:
+    def __init__(
+        self, problem: FixedChargeProblem, options: SolveOptions, big: float, deadline: float, method: str
+    ) -> None:
         self.problem, self.options, self.deadline = problem, options, deadline
-        self.exact = method == "simplex"
+        self.method = method
         self.demands, self.services = problem.quantity.size, problem.fixed_cost.size
-        self.highs = make_highs(options, {"solver": method, "threads": 1, "run_crossover": "off"})
+        self.highs = make_highs(options, {"solver": method, "threads": 1})
+        # The simplex may turn in circles where a big price stands for what must be served; the interior point does not.
+        self.highs.setOptionValue("simplex_iteration_limit", 20_000)
         for callback in (self.highs.cbSimplexInterrupt, self.highs.cbIpmInterrupt):
             callback.subscribe(lambda event: event.interrupt() if self.out_of_time else None)
         inf = highspy.kHighsInf
-        D, S, R = self.demands, self.services, problem.capacity.size  # noqa: N806
+        D, S, R = self.demands, self.services, problem.capacity.size
         # Without a most volume the flow itself, at most everything, links the service.
         self.unlimited = np.isinf(problem.most)
         self.ceiling = np.where(self.unlimited, problem.quantity.sum(), problem.most)
@@ -65,7 +70,7 @@ class Master:
     def out_of_time(self) -> bool:
         return self.options.stop.is_set() or time.monotonic() > self.deadline
 
-    def _add_cols(self, cost: Floats, upper: Floats, rows: list[Ints], values: list[Floats]) -> None:
+    def _add_cols(self, cost: Floats, upper: Floats, rows: list[npt.NDArray[np.int32]], values: list[Floats]) -> None:
         if not len(rows):
             return
         start = np.concatenate([[0], np.cumsum([r.size for r in rows])[:-1]]).astype(np.int32)
@@ -83,7 +88,7 @@ class Master:
         if not fresh:
             return 0
         new = columns.take(np.array(fresh, np.int64))
-        p, Q = self.problem, self.problem.quantity[new.demand]  # noqa: N806
+        p, Q = self.problem, self.problem.quantity[new.demand]
         rows, values = [], []
         for at in range(new.demand.size):
             s = slice(new.service_start[at], new.service_start[at + 1])
@@ -151,12 +156,14 @@ class Master:
         Raises
         ------
         RuntimeError
-            HiGHS fails, from its last basis and from none: to go on would lose a branch and make a bound wrong.
+            HiGHS fails every way: to go on would lose a branch and make a bound wrong.
         """
         status = highspy.HighsModelStatus
-        for afresh in (False, True):
-            if afresh:
+        for method, crossover in ((self.method, "off"), ("ipm", "on"), ("simplex", "off")):
+            if method != self.method or crossover == "on":
                 self.highs.clearSolver()
+            self.highs.setOptionValue("solver", method)
+            self.highs.setOptionValue("run_crossover", crossover)
             rest = min(max(self.deadline - time.monotonic(), 0.01), 1e7)
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + rest)
             self.highs.run()
@@ -170,13 +177,13 @@ class Master:
     def values(self) -> tuple[Floats, Floats, Floats]:
         """Opened services, unserved shares, shares of routes."""
         x = np.array(self.highs.getSolution().col_value)
-        S, D = self.services, self.demands  # noqa: N806
+        S, D = self.services, self.demands
         return x[:S], x[S : S + D], x[S + D :]
 
     def prices(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Prices >= 0 of volume rows, least rows, capacities (all per row) and pairs (D, S)."""
         dual = np.array(self.highs.getSolution().row_dual)
-        D, S, R = self.demands, self.services, self.problem.capacity.size  # noqa: N806
+        D, S, R = self.demands, self.services, self.problem.capacity.size
         least = np.zeros(S)
         least[self.least] = np.maximum(dual[D + S + R : self.first_link], 0.0)
         pair = np.zeros((D, S))
@@ -186,11 +193,12 @@ class Master:
         return np.maximum(-dual[D : D + S], 0.0), least, np.maximum(-dual[D + S : D + S + R], 0.0), pair
 
     def integer(
-        self, lower: Floats, upper: Floats, start: Floats | None, near: int | None, seconds: float, artificial: bool
-    ) -> tuple[HighsOutcome, Floats | None]:
+        self, lower: Floats, upper: Floats, start: Floats | None, near: int | None, seconds: float, artificial: bool,
+        leave_out: Ints | None = None,
+    ) -> tuple[HighsOutcome, Floats | None]:  # fmt: skip
         """The same rows with whole services, at most ``near`` of them unlike ``start``; HiGHS of its own.
 
-        ``artificial`` leaves demands that must be served an expensive way out.
+        Routes ``leave_out`` are not used. ``artificial`` leaves demands that must be served an expensive way out.
         """
         options = SolveOptions(
             time_limit_s=max(min(seconds, self.deadline - time.monotonic()), 0.01),
@@ -200,10 +208,13 @@ class Master:
         )
         highs = make_highs(options)
         highs.passModel(self.highs.getLp())
-        S, D = self.services, self.demands  # noqa: N806
+        S, _D = self.services, self.demands
         index = np.arange(S, dtype=np.int32)
         highs.changeColsIntegrality(S, index, np.full(S, highspy.HighsVarType.kInteger))
         highs.changeColsBounds(S, index, lower, upper)
+        if leave_out is not None and leave_out.size:
+            out = (S + self.demands + leave_out).astype(np.int32)
+            highs.changeColsBounds(out.size, out, np.zeros(out.size), np.zeros(out.size))
         if not artificial:
             must = (S + np.flatnonzero(np.isinf(self.problem.penalty))).astype(np.int32)
             highs.changeColsBounds(must.size, must, np.zeros(must.size), np.zeros(must.size))

@@ -1,7 +1,7 @@
 """Branch and bound with the Lagrangian of the demand rows, for listed routes that use one service each.
 
 The bound equals that of the strong relaxation (each service keeps a continuous knapsack of its own) and costs
-milliseconds where the linear master needs minutes; asking for the fewest services that can hold all loads lifts it above.
+milliseconds where the linear master needs minutes; asking for the fewest services that hold all loads lifts it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LagrangianTree:
         lift: Callable[[float], bool],
         out_of_time: Callable[[], bool],
     ) -> None:
-        D, S = problem.quantity.size, problem.fixed_cost.size  # noqa: N806
+        D, S = problem.quantity.size, problem.fixed_cost.size
         self.problem, self.cost_of_plan, self.flows, self.lift, self.out_of_time = (
             problem, cost_of_plan, flows, lift, out_of_time,
         )  # fmt: skip
@@ -74,7 +74,7 @@ class LagrangianTree:
 
     def run(self, lower: Floats, upper: Floats) -> None:
         """Search until the bound suffices, the tree is done or time is out."""
-        D, S = self.problem.quantity.size, self.problem.fixed_cost.size  # noqa: N806
+        D, S = self.problem.quantity.size, self.problem.fixed_cost.size
         entry = self.cost + (self.problem.fixed_cost / np.maximum(self.most, 1e-300))[:, None]
         price = np.minimum(entry[upper > 0].min(axis=0), self.problem.penalty)
         root = _Node(lower, upper, price, np.zeros((S, D)), np.zeros(S), -np.inf)
