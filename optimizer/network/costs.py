@@ -132,7 +132,32 @@ class ChainCosts:
 
         vot = float(commodity["value_usd_per_t"]) * float(commodity["value_of_time_pct_per_day"]) / 100 / 24
         vor = vot * self.corridor.config.port_choice.reliability_ratio
-        return ArcCosts(money, time_h, variability_h, allowed, vot, vor)
+        costs = ArcCosts(money, time_h, variability_h, allowed, vot, vor)
+        if (costs.generalised < 0).any():
+            raise InstanceError(self.corridor.instance.path, self._below_zero(commodity_id, costs))
+        return costs
+
+    def _below_zero(self, commodity_id: str, costs: ArcCosts) -> list[Fault]:
+        """One fault for every row whose cost is below zero: a route could go round over it for ever."""
+        faults = [
+            Fault("tariffs.csv", f"value is {value:g}, expected a number not below zero", int(str(line)))
+            for line, value in self.tariffs["value"].items()
+            if value < 0
+        ]
+        tables = ((self.is_link, self.links, "link"), (self.is_sea, self.legs, "sea_leg"),
+                  (self.is_handling, self.handlings, "handling"))  # fmt: skip
+        for mine, table, noun in tables:
+            for row in np.unique(self.row[mine & (costs.generalised < 0)]).tolist():
+                arc = int(np.flatnonzero(mine & (self.row == row) & (costs.generalised < 0))[0])
+                parts = [f"{name} {usd[arc]:,.4g}" for name, usd in costs.money.items() if usd[arc] < 0]
+                if (usd_of_time := costs.generalised[arc] - costs.money_total[arc]) < 0:
+                    parts.append(f"time {usd_of_time:,.4g}")
+                words = (
+                    f"{noun.replace('_', ' ')} '{table.iloc[row, 0]}' costs {costs.generalised[arc]:,.4g} USD/t for "
+                    f"{commodity_id} ({', '.join(parts)}), expected a cost not below zero"
+                )
+                faults.append(Fault(f"{noun}s.csv", words, int(str(table.index[row]))))
+        return faults
 
     def _matching(self, rows: pd.DataFrame, side: int) -> npt.NDArray[np.bool_]:
         """Shape (tariff rows, links): whether a row fits the link on one side of a border."""

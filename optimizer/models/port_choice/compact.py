@@ -68,6 +68,8 @@ def solve_compact(
     watch = Watch(options)
     graph = build_graph(problem)
     bound = graph.uncongested_bound()
+    if math.isinf(bound):  # something that must be served has no route
+        return Outcome(Status.INFEASIBLE, conflicts=find_conflicts(graph, remaining(options, watch)))
     try:
         model = build(graph, watch)
     except OutOfTimeError:
@@ -83,7 +85,7 @@ def solve_compact(
             return trivial_outcome(graph, bound)
         plan = model.plan(remaining(options, watch))
         if problem.serve_all and any(plan.unserved_t):  # a first-order solver misses a demand by more than rounding
-            return Outcome(Status.NO_SOLUTION, bound=bound if math.isfinite(bound) else None)
+            return Outcome(Status.NO_SOLUTION, bound=bound)
         broken = plan.short_contracts()
         if not broken:
             proved = plan.cost - bound <= max(options.gap, TOLERANCE) * abs(plan.cost)

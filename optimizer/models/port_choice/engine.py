@@ -125,8 +125,9 @@ def plan_tables(translation: Translation, result: RouteFlowResult, taken: Sequen
     left = np.flatnonzero(unserved > 0)
     price = result.price
     load = np.zeros(flows.capacity.size)
-    lengths = np.diff(pool.start)
-    np.add.at(load, pool.cells, pool.units * np.repeat(result.flow, lengths))
+    planned = np.zeros(pool.num_routes)  # without the noise dropped above, which could fill a small capacity
+    planned[used] = tonnes
+    np.add.at(load, pool.cells, pool.units * np.repeat(planned, np.diff(pool.start)))
     full_cells = flows.capacity - load <= TOLERANCE / 2 * np.maximum(1.0, flows.capacity)
     cells = np.flatnonzero((price > TOLERANCE) & full_cells)
     cells = cells[cells < len(translation.resources) * flows.num_days]

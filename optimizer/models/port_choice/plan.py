@@ -136,8 +136,7 @@ def make_plan(
 def trivial_outcome(graph: FlowGraph, bound: float) -> Outcome:
     """What is known when a limit came before a plan: nothing moves, unless all must be served."""
     if graph.problem.serve_all:
-        # Without a route for something the bound is infinite: no plan exists, but it is not told here what is missing.
-        return Outcome(Status.NO_SOLUTION, bound=bound if np.isfinite(bound) else None)
+        return Outcome(Status.NO_SOLUTION, bound=bound)
     plan = Plan(graph, ((),) * len(graph.demands), (False,) * len(graph.services), {})
     return Outcome(Status.FEASIBLE, plan.tables(), plan.cost, min(bound, plan.cost))
 

@@ -44,11 +44,13 @@ def kpis(problem: PortChoice, solution: Solution) -> Mapping[str, float | str]:
 
 
 def report(problem: PortChoice, solution: Solution) -> Sequence[Table]:
-    """Ports, gauge changes, routes, costs, full capacities, contracts, and what stays behind and why."""
+    """Ports, gauge changes, routes, costs, full capacities, contracts, what comes late, what stays behind and why."""
     plan = Trips(problem, solution)
     tables = [_ports(plan), _gauge_changes(plan), _routes(plan), _costs(plan), _limits(plan)]
     if len(solution["contracts"]):
         tables.append(_contracts(plan))
+    if problem.dated and (late := _late(plan)).rows:
+        tables.append(late)
     if len(solution["unserved"]):
         tables.append(_unserved(plan))
     return [_head(table) for table in tables]
@@ -177,6 +179,20 @@ def _contracts(plan: Trips) -> Table:
         name = _short(str(row["name"] or row["contract_id"]))
         rows.append([name, "yes" if is_taken else "no", _t(fixed), _t(tonnes), _t(row["min_t_per_year"] * share)])
     return Table("Contracts", ("contract", "taken", "fixed USD", "t", "least t"), rows)
+
+
+def _late(plan: Trips) -> Table:
+    """What is handed over after its due day."""
+    rows = []
+    for trip in plan.trips:
+        due, arrives = int(trip.demand["due_day"]), int(trip.demand["release_day"] + round(trip.days))
+        if arrives > due:
+            ends = _short(f"{plan.names[trip.demand['origin']]} > {plan.names[trip.demand['destination']]}", 32)
+            charge = (arrives - due) * float(trip.demand["late_usd_per_t_day"])
+            figures = [_t(trip.quantity_t), str(due), str(arrives), str(arrives - due), f"{charge:.1f}"]
+            rows.append([_short(str(trip.demand["demand_id"]), 12), ends, *figures])
+    columns = ("shipment", "from and to", "t", "due day", "arrives", "days late", "USD/t")
+    return Table("Late", columns, rows, "USD/t: the charge for lateness, part of the cost of time")
 
 
 def _unserved(plan: Trips) -> Table:

@@ -121,9 +121,9 @@ def translate(problem: PortChoice) -> Translation:
 def cheapest_usd_per_t(problem: PortChoice) -> np.ndarray:
     """Cost of the cheapest route of every lane or shipment without any limits; ``inf`` where there is none."""
     flows = translate(problem).flows
-    free = np.zeros(flows.capacity.size)
+    free, unlimited = np.zeros(flows.capacity.size), np.full(flows.capacity.size, np.inf)
     anything = np.full(flows.num_demands, np.inf)
-    return Pricing(replace(flows, penalty=anything)).cheapest(free, anything)[0]
+    return Pricing(replace(flows, penalty=anything, capacity=unlimited)).cheapest(free, anything)[0]
 
 
 def _uses(

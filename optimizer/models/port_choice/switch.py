@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pulp
 
-from optimizer.errors import UsageError, VerificationError, did_you_mean
+from optimizer.errors import InstanceError, UsageError, VerificationError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.exact import Formulation
 from optimizer.models.port_choice.graph import FlowGraph, Limit, static_graph
@@ -207,13 +207,13 @@ class Parametric:
         if self.lever.how == "add" and value < 0:  # nothing else can bring a cost below zero
             network = LayeredNetwork.build(problem.corridor)
             for commodity_id in sorted(set(problem.demand()["commodity_id"])):
-                cost = network.arc_costs(commodity_id).generalised
-                if cost.min(initial=0.0) < 0:
-                    worst = int(cost.argmin())
+                try:
+                    network.arc_costs(commodity_id)
+                except InstanceError as error:
                     raise UsageError(
-                        f"{self.lever.words} at {value:g} {self.lever.unit} makes handling '{network.asset[worst]}' "
-                        f"cost {cost[worst]:,.2f} USD/t for {commodity_id}, below zero; narrow the range"
-                    )
+                        f"{self.lever.words} at {value:g} {self.lever.unit} is too much, {error.faults[0].message}; "
+                        "narrow the range"
+                    ) from error
         return problem
 
     def _load(self, costs: Sequence[tuple[Floats, Floats]]) -> None:
