@@ -194,7 +194,7 @@ def test_price_is_the_saving_of_one_more_unit(instances_dir: Path) -> None:
         ("premium:east", 2, 1, "reversed"),
         ("premium:east", 0, float("nan"), "finite"),
         ("dwell:quay-east", -1, 1, "cannot be negative"),
-        ("premium:east", -9, 1, "'quay-east' cost -4.60 USD/t"),
+        ("premium:east", -9, 1, "'quay-east' costs -4.6 USD/t"),
         ("haul:AE", 0, 1, "touches nothing"),
     ],
 )
