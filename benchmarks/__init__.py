@@ -10,6 +10,7 @@ PROGRAMS = {
     "day-rounding": "benchmarks.day_rounding",
     "port-choice": "benchmarks.port_choice",
     "port-choice-ladder": "benchmarks.port_choice_ladder",
+    "port-choice-peers": "benchmarks.peers",
     "facility-location": "benchmarks.facility_location",
     "transshipment": "benchmarks.transshipment",
     "rolling-stock": "benchmarks.rolling_stock",
