@@ -260,7 +260,8 @@ class _Search:
             opened = self.master.values()[0]
             for threshold in (1e-6, 0.1, 0.5):
                 self._flows((opened > threshold).astype(float))
-            self._dive(opened)
+            if self.plan.cost is None:
+                self._dive(opened)
             if self._integers(listed):
                 return FixedChargeResult(Status.INFEASIBLE, None, None)
         elif self.plan.cost is None and not self.options.stop.is_set():
