@@ -153,7 +153,7 @@ def _measure(peer: str, problem_arguments: dict[str, Any], time_limit_s: float, 
     from optimizer.data.scenario import apply_scenario
     from optimizer.errors import UsageError
     from optimizer.models.family import SolveOptions
-    from optimizer.models.port_choice import FAMILY, PortChoice
+    from optimizer.models.port_choice import FAMILY, PortChoice, days
 
     method, solver = PEERS[peer]
     problem = PortChoice(apply_scenario(generate(**problem_arguments), None), dated=True)
@@ -161,6 +161,7 @@ def _measure(peer: str, problem_arguments: dict[str, Any], time_limit_s: float, 
         apply_scenario(generate(places=8, days=28, shipments=20, congestion="light", seed=0), None), dated=True
     )
     FAMILY.methods[method](small, SolveOptions(solver=solver))  # imports, machine code loaded
+    days.MOST_FLOWS = sys.maxsize  # normally refused; here it is to be seen what becomes of it
     built: list[float] = []
     start = time.perf_counter()
     _note_builds(built)
@@ -178,7 +179,9 @@ def _measure(peer: str, problem_arguments: dict[str, Any], time_limit_s: float, 
         )
     broken = FAMILY.verify(problem, outcome.solution, outcome.cost)
     achieved = relative_gap(outcome.cost, outcome.bound)
-    failure = "" if achieved <= max(gap, 1e-6) else "time"
+    failure = ""
+    if achieved > max(gap, 1e-6):
+        failure = "time" if taken_s >= 0.95 * time_limit_s else "ends at its own tolerance"
     if broken:
         failure = f"plan breaks {len(broken)} rules"
     elif not len(outcome.solution["routes"]):

@@ -235,7 +235,9 @@ class _Search:
         self.master: Master = Master(problem, unlimited, self.big, self.deadline, method)
         # Flows over given services need no linking rows, so they have a master of their own.
         self.flow_master: Master = Master(problem, unlimited, self.big, self.deadline, "simplex")
-        spread = np.where(np.isinf(problem.most) | (problem.most <= 0), 0.0, problem.fixed_cost / problem.most)
+        spread = np.where(
+            np.isinf(problem.most) | (problem.most <= 0), 0.0, problem.fixed_cost / np.maximum(problem.most, 1e-9)
+        )
         self._add(self._best_of(free, np.zeros(S), np.zeros((D, S)), np.zeros(R)))
         first = problem.price(spread + np.where(self.upper > 0, 0.0, CLOSED_PRICE), np.zeros(R), np.zeros((D, S)))
         self._add(self._best_of(first, spread, np.zeros((D, S)), np.zeros(R)))

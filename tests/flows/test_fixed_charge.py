@@ -1,0 +1,291 @@
+"""Services with a fixed cost: against enumeration, public values, limits, and input that does not fit."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from optimizer.flows import fixed_charge
+from optimizer.flows.fixed_charge import (
+    Columns,
+    FixedChargeProblem,
+    FixedChargeResult,
+    Floats,
+    ListedRoutes,
+    solve_fixed_charge,
+)
+from optimizer.flows.fixed_charge_graph import RouteGraph
+from optimizer.models.family import SolveOptions
+from optimizer.result import Progress, Status
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLIC = ROOT.parent / "shared" / "public-instances"
+
+
+class Unlisted:
+    """The same exact pricing, without the list of all routes."""
+
+    def __init__(self, columns: Columns, demands: int) -> None:
+        self._listed = ListedRoutes(columns, demands)
+
+    def __call__(self, service: Floats, resource: Floats, pair: Floats) -> fixed_charge.Priced:
+        return self._listed(service, resource, pair)
+
+
+def drawn(seed: int, one_service: bool, must_serve: bool, least: bool, shared: bool) -> FixedChargeProblem:
+    rng = np.random.default_rng(seed)
+    demands, services = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+    used, demand = [], []
+    for d in range(demands):
+        for _ in range(int(rng.integers(1, 5))):
+            count = 1 if one_service else int(rng.integers(0, min(services, 2) + 1))
+            used.append(np.sort(rng.choice(services, count, replace=False)))
+            demand.append(d)
+    n = len(demand)
+    resources = 1 if shared else 0
+    columns = Columns(
+        np.array(demand),
+        rng.integers(1, 20, n).astype(float),
+        np.concatenate([[0], np.cumsum([u.size for u in used])]).astype(np.int64),
+        np.concatenate([*used, np.empty(0)]).astype(np.int64),
+        np.ones(sum(u.size for u in used)) if one_service else rng.choice([1.0, 2.0], sum(u.size for u in used)),
+        np.arange(n + 1) * resources,
+        np.zeros(n * resources, np.int64),
+        rng.choice([0.0, 1.0], n * resources),
+    )
+    quantity = rng.integers(1, 10, demands).astype(float)
+    most = np.where(rng.random(services) < 0.3, np.inf, rng.integers(0, 25, services).astype(float))
+    low = (
+        np.where(rng.random(services) < 0.5, rng.integers(1, 8, services), 0).astype(float)
+        if least
+        else np.zeros(services)
+    )
+    return FixedChargeProblem(
+        quantity,
+        np.full(demands, np.inf) if must_serve else rng.integers(1, 40, demands).astype(float),
+        rng.integers(0, 60, services).astype(float),
+        np.minimum(low, most),
+        most,
+        rng.integers(0, 15, resources).astype(float),
+        ListedRoutes(columns, demands),
+    )
+
+
+def enumerated(problem: FixedChargeProblem) -> float:
+    """Cost of the best plan over all sets of services, by linear programmes of SciPy; inf when there is none."""
+    assert isinstance(problem.price, ListedRoutes | Unlisted)
+    columns = problem.price.columns if isinstance(problem.price, ListedRoutes) else problem.price._listed.columns
+    n, demands, services = columns.demand.size, problem.quantity.size, problem.fixed_cost.size
+    volume, shared, serve = np.zeros((services, n)), np.zeros((problem.capacity.size, n)), np.zeros((demands, n))
+    for r in range(n):
+        for at in range(columns.service_start[r], columns.service_start[r + 1]):
+            volume[columns.service[at], r] += columns.weight[at]
+        for at in range(columns.resource_start[r], columns.resource_start[r + 1]):
+            shared[columns.resource[at], r] += columns.use[at]
+        serve[columns.demand[r], r] = 1.0
+    must = np.isinf(problem.penalty)
+    best = np.inf
+    for choice in itertools.product([False, True], repeat=services):
+        used = np.array(choice)
+        blocked = (volume[~used] > 0).any(axis=0)
+        rows = [np.hstack([shared, np.zeros((problem.capacity.size, demands))])]
+        right = [problem.capacity]
+        for s in np.flatnonzero(used):
+            line = np.append(volume[s], np.zeros(demands))
+            if np.isfinite(problem.most[s]):
+                rows.append(line[None])
+                right.append(problem.most[s : s + 1])
+            rows.append(-line[None])
+            right.append(-problem.least[s : s + 1])
+        found = linprog(
+            np.append(columns.cost, np.where(must, 0.0, problem.penalty)),
+            np.vstack(rows),
+            np.concatenate(right),
+            np.hstack([serve, np.eye(demands)]),
+            problem.quantity,
+            [(0, 0 if b else None) for b in blocked] + [(0, 0 if m else None) for m in must],
+            method="highs",
+        )
+        if found.status == 0:
+            best = min(best, found.fun + problem.fixed_cost[used].sum())
+    return best
+
+
+def check(problem: FixedChargeProblem, found: FixedChargeResult) -> None:
+    """Every rule again, and the cost."""
+    assert found.cost is not None and found.used is not None and found.unserved_t is not None
+    demands, services = problem.quantity.size, problem.fixed_cost.size
+    carried, volume, shared = np.zeros(demands), np.zeros(services), np.zeros(problem.capacity.size)
+    cost = float(problem.fixed_cost @ found.used)
+    if found.routes is not None and found.flow_t is not None:
+        routes, flow = found.routes, found.flow_t
+        for r in range(flow.size):
+            carried[routes.demand[r]] += flow[r]
+            cost += routes.cost[r] * flow[r]
+            for at in range(routes.service_start[r], routes.service_start[r + 1]):
+                volume[routes.service[at]] += routes.weight[at] * flow[r]
+                assert found.used[routes.service[at]]
+            for at in range(routes.resource_start[r], routes.resource_start[r + 1]):
+                shared[routes.resource[at]] += routes.use[at] * flow[r]
+    cost += float(sum(p * u for p, u in zip(problem.penalty, found.unserved_t, strict=True) if u > 0))
+    assert carried + found.unserved_t == pytest.approx(problem.quantity)
+    assert np.all(volume <= np.where(found.used, problem.most, 0.0) + 1e-6)
+    assert np.all(volume >= np.where(found.used, problem.least, 0.0) - 1e-6)
+    assert np.all(shared <= problem.capacity + 1e-6)
+    assert cost == pytest.approx(found.cost)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.booleans(), st.booleans(), st.booleans(), st.booleans())
+def test_best_plan_is_that_of_enumeration(seed: int, one: bool, must: bool, least: bool, shared: bool) -> None:
+    problem = drawn(seed, one, must, least, shared)
+    best, found = enumerated(problem), solve_fixed_charge(problem, SolveOptions(time_limit_s=30))
+    if np.isinf(best):
+        assert found.status == Status.INFEASIBLE
+        return
+    assert found.status == Status.OPTIMAL
+    check(problem, found)
+    assert found.cost == pytest.approx(best, rel=1e-6, abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.booleans(), st.booleans(), st.booleans())
+def test_without_a_list_of_routes_the_bound_holds(seed: int, must: bool, least: bool, shared: bool) -> None:
+    problem = drawn(seed, False, must, least, shared)
+    assert isinstance(problem.price, ListedRoutes)
+    problem = replace(problem, price=Unlisted(problem.price.columns, problem.quantity.size))
+    bounds: list[Progress] = []
+    best = enumerated(problem)
+    found = solve_fixed_charge(problem, SolveOptions(time_limit_s=30, on_progress=bounds.append))
+    assert all(note.bound is None or note.bound <= best + 1e-6 * abs(best) for note in bounds if np.isfinite(best))
+    if found.cost is not None:
+        check(problem, found)
+        assert found.bound is not None and found.bound <= best + 1e-6 * abs(best) and best <= found.cost + 1e-6 * best
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.booleans())
+def test_lagrangian_tree_finds_the_best_plan(seed: int, must: bool) -> None:
+    problem = drawn(seed, True, must, False, False)
+    best = enumerated(problem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fixed_charge, "SMALL", 0)
+        found = solve_fixed_charge(problem, SolveOptions(time_limit_s=30))
+    if np.isinf(best):
+        assert found.cost is None
+        return
+    assert found.status == Status.OPTIMAL
+    check(problem, found)
+    assert found.cost == pytest.approx(best, rel=1e-6, abs=1e-6)
+
+
+def two_stage(demands: int, plants: int, depots: int, seed: int, penalty: float) -> FixedChargeProblem:
+    """Source -> plants -> depots -> customers, drawn."""
+    rng = np.random.default_rng(seed)
+    plant, depot, out = 1 + np.arange(plants), 1 + plants + np.arange(depots), 1 + plants + depots + np.arange(depots)
+    customer = 1 + plants + 2 * depots + np.arange(demands)
+    tail = np.concatenate([np.zeros(plants), np.repeat(plant, depots), depot, np.repeat(out, demands)]).astype(np.int64)
+    head = np.concatenate([plant, np.tile(depot, plants), out, np.tile(customer, depots)]).astype(np.int64)
+    no = -np.ones(plants * depots)
+    service = np.concatenate([np.arange(plants), no, plants + np.arange(depots), -np.ones(depots * demands)])
+    cost = np.where(service < 0, rng.uniform(1, 50, tail.size), 0.0)
+    graph = RouteGraph(
+        int(customer[-1]) + 1, tail, head, cost, service.astype(np.int64), np.ones(tail.size),
+        np.full(tail.size, -1), np.zeros(tail.size), np.zeros(demands, np.int64), customer,
+    )  # fmt: skip
+    quantity = rng.uniform(5, 20, demands)
+    services = plants + depots
+    return FixedChargeProblem(
+        quantity, np.full(demands, penalty), rng.uniform(50, 500, services), np.zeros(services),
+        np.full(services, quantity.sum() / 3), np.empty(0), graph,
+    )  # fmt: skip
+
+
+def test_graph_prices_are_those_of_all_its_routes() -> None:
+    problem = two_stage(6, 3, 4, 5, np.inf)
+    graph = problem.price
+    assert isinstance(graph, RouteGraph)
+    listed = graph.all_routes(1000)
+    assert listed is not None and listed.demand.size == 6 * 3 * 4
+    assert graph.all_routes(71) is None
+    rng = np.random.default_rng(1)
+    prices = rng.uniform(-5, 30, 7), np.empty(0), rng.uniform(0, 30, (6, 7))
+    assert graph(*prices).best == pytest.approx(ListedRoutes(listed, 6)(*prices).best)
+    found = graph(*prices)
+    assert found.columns.demand.size == 6 * 4
+    cheapest = np.full(6, np.inf)
+    np.minimum.at(cheapest, found.columns.demand, found.columns.prices(*prices))
+    assert cheapest == pytest.approx(found.best)
+
+
+def test_two_stages_agree_with_listed_routes() -> None:
+    problem = two_stage(6, 3, 4, 5, np.inf)
+    assert isinstance(problem.price, RouteGraph)
+    listed = problem.price.all_routes(1000)
+    assert listed is not None
+    by_list = replace(problem, price=ListedRoutes(listed, 6))
+    found = solve_fixed_charge(problem, SolveOptions())
+    assert found.status == Status.OPTIMAL
+    check(problem, found)
+    assert found.cost == pytest.approx(enumerated(by_list), rel=1e-7)
+
+
+def test_a_short_time_still_gives_plan_and_bound() -> None:
+    problem = two_stage(150, 20, 40, 2, 5000.0)
+    found = solve_fixed_charge(problem, SolveOptions(time_limit_s=0.3))
+    assert found.status.has_plan and found.bound is not None and found.cost is not None
+    assert 0 < found.bound <= found.cost
+    check(problem, found)
+
+
+def test_a_stop_set_before_gives_plan_and_bound() -> None:
+    stop = threading.Event()
+    stop.set()
+    found = solve_fixed_charge(two_stage(20, 3, 4, 2, 5000.0), SolveOptions(stop=stop))
+    assert found.status == Status.FEASIBLE and found.bound is not None
+
+
+def test_same_seed_same_plan() -> None:
+    problem = two_stage(12, 3, 4, 9, np.inf)
+    first, second = (solve_fixed_charge(problem, SolveOptions(seed=3)) for _ in range(2))
+    assert first.cost == second.cost and first.bound == second.bound
+    assert first.flow_t is not None and second.flow_t is not None and np.array_equal(first.flow_t, second.flow_t)
+
+
+def test_a_demand_without_any_route_is_infeasible() -> None:
+    problem = two_stage(4, 2, 2, 1, np.inf)
+    closed = replace(problem, most=np.zeros(4))
+    assert solve_fixed_charge(closed, SolveOptions()).status == Status.INFEASIBLE
+
+
+def test_faults_are_refused() -> None:
+    problem = two_stage(4, 2, 2, 1, np.inf)
+    with pytest.raises(ValueError, match="quantities"):
+        replace(problem, quantity=np.array([1.0, 0.0, 1.0, 1.0]))
+    with pytest.raises(ValueError, match="differ in length"):
+        replace(problem, most=np.ones(3))
+    assert isinstance(problem.price, RouteGraph)
+    with pytest.raises(ValueError, match="cycle"):
+        replace(problem.price, head=problem.price.tail[::-1].copy(), tail=problem.price.tail)
+
+
+@pytest.mark.skipif(not (PUBLIC / "cflp-orlib").exists(), reason="public instances are not here")
+@pytest.mark.parametrize("name", ["cap41", "cap74", "cap134"])
+def test_published_values(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    assert str(ROOT) in sys.path
+    from benchmarks.facility_location import best_known, checked_cost, problem_of, read_cflp
+
+    stages = read_cflp(PUBLIC / "cflp-orlib" / f"{name}.txt.gz", name)
+    found = solve_fixed_charge(problem_of(stages), SolveOptions())
+    assert found.status == Status.OPTIMAL
+    assert checked_cost(stages, found) == pytest.approx(best_known("cflp-orlib")[name], abs=0.01)
