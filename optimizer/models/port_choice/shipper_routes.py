@@ -99,8 +99,11 @@ class RouteSets:
         Arcs of the layered network; empty for what is left behind.
     money
         One column for each component of the money chain and ``left_behind``, USD/t.
-    time_h, variability_h, path_size
+    time_h, variability_h
         Shape (num_routes,).
+    path_size
+        Shape (num_routes,): by hours, among the routes of the lane through the same gateway, so that one more gateway
+        takes nothing from the others.
     gate_usd_per_t, gate_h
         Shape (num_routes,): quay charge and dwell at the gateway itself.
     value_of_time, value_of_reliability
@@ -171,7 +174,7 @@ def route_sets(
                 mine.setdefault(tuple(arcs.tolist()), (gateway, arcs))
         for gateway, arcs in wanted.get(row.demand_id, []):
             mine.setdefault(tuple(arcs.tolist()), (gateway, arcs))
-        choices = list(mine.values())
+        choices = sorted(mine.values(), key=lambda choice: choice[0])  # stable: the cheapest of a gateway first
         if not problem.serve_all or not choices:
             choices.append((LEFT_BEHIND, np.zeros(0, dtype=np.int64)))
         of_lane += [number] * len(choices)
@@ -199,7 +202,8 @@ def _measured(
         time_h[number], variability_h[number] = chain.time_total[arcs].sum(), chain.variability_h[arcs].sum()
         gates = arcs[is_gate[arcs] & (place[arcs] == gateway[number])]
         gate_usd[number], gate_h[number] = chain.money["port"][gates].sum(), chain.time_h["port"][gates].sum()
-    indptr = np.searchsorted(lane, np.arange(len(lanes) + 1)).astype(np.int64)
+    starts = np.flatnonzero(np.append(True, (lane[1:] != lane[:-1]) | (gateway[1:] != gateway[:-1])))
+    indptr = np.append(starts, len(routes)).astype(np.int64)
     passed = [np.unique(arcs) for arcs in routes]
     hours = [chains[lane[number]].time_total[arcs] for number, arcs in enumerate(passed)]
     return RouteSets(

@@ -302,7 +302,8 @@ def _assignment(
         scale=behaviour.scale,
         nest=nest.astype(np.int64),
         nest_scale=scales,
-        path_size=sets.path_size if behaviour.path_size else None,
+        # To the power of the scale: two routes that are one through a gateway then count as one at any scale.
+        path_size=sets.path_size ** scales[nest] if behaviour.path_size else None,
         background=background,
         included_h=delays.delay(background),
         limit=limit if congestion.full else None,

@@ -168,7 +168,7 @@ def welfare(base: Shippers, other: Shippers) -> pd.DataFrame:
         pd.DataFrame({"usd": shippers.equilibrium.logsum, "t": shippers.tonnes}, index=shippers.sets.lanes["demand_id"])
         for shippers in (base, other)
     )
-    both = one.join(two, lsuffix="_base", rsuffix="_other", how="inner")
+    both = one.merge(two, left_index=True, right_index=True, suffixes=("_base", "_other"))
     gain = both["usd_base"] - both["usd_other"]
     return pd.DataFrame(
         {
