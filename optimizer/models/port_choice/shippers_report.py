@@ -246,13 +246,18 @@ def _system_table(table: pd.DataFrame) -> Table:
 def _lane_table(table: pd.DataFrame) -> Table:
     rows = [
         [
-            row.lane_id, f"{row.quantity_t:,.0f}", row.planner_gateways, row.shippers_gateways,
+            row.lane_id, f"{row.quantity_t:,.0f}", _first(row.planner_gateways), _first(row.shippers_gateways),
             _number(row.planner_usd_per_t), _number(row.shippers_usd_per_t), _number(row.logsum_usd_per_t),
         ]
         for row in table.itertuples(index=False)
     ]  # fmt: skip
     columns = ("lane", "t", "plan", "shippers", "plan USD/t", "shippers USD/t", "logsum USD/t")
     return Table("Lanes", columns, rows, "USD/t with time and waits; logsum: expected lowest cost, what welfare counts")
+
+
+def _first(ranked: str, most: int = 3) -> str:
+    parts = ranked.split("; ")
+    return "; ".join(parts[:most]) + (f"; {len(parts) - most} more" if len(parts) > most else "")
 
 
 def _resource_table(table: pd.DataFrame, most_rows: int) -> Table:
