@@ -110,10 +110,13 @@ def command(
 def _sentence(short: dict[str, Any]) -> str:
     extra = short["shippers_usd"] - short["planner_usd"]
     compared = "more" if extra >= 0 else "less"
+    anarchy, of_minded = (
+        "no share" if short[name] is None else f"{100 * short[name]:+.2f} %"
+        for name in ("anarchy", "anarchy_of_cost_minded")
+    )
     return (
-        f"left to themselves, shippers cost {abs(extra) / 1e6:,.1f} million USD a year {compared} "
-        f"than the plan ({100 * short['anarchy']:+.2f} %); did they mind these costs alone, "
-        f"{100 * short['anarchy_of_cost_minded']:+.2f} %"
+        f"left to themselves, shippers cost {abs(extra) / 1e6:,.1f} million USD a year {compared} than the plan "
+        f"({anarchy}); did they mind these costs alone, {of_minded}"
     )
 
 

@@ -27,6 +27,7 @@ MAX_ROUNDS = 60
 STIFFNESS = 10.0  # of a premium: this many 1 / theta for a load at twice the limit
 STIFFEST = 1e6
 SLOW = 0.25
+FINEST_GAP = 1e-14
 ROUNDING_GAP = 1e-4
 ROUNDING_STEPS = 6  # this many steps without a better gap, once below the one above: only rounding is left
 
@@ -121,9 +122,12 @@ def stochastic_equilibrium(
     """
     limited = np.isfinite(problem.limits)
     stiffness = np.where(limited, STIFFNESS / (problem.scale * np.where(limited, problem.limits, 1.0)), 0.0)
+    # A small part of a large demand can be more than a limit: the loads must be as exact as the smallest limit asks.
+    most = np.maximum(problem.loads(problem.quantity[problem.demand]), 1e-300)
+    inner = max(gap * float((problem.limits / most).min(initial=1.0)), FINEST_GAP) if gap > FINEST_GAP else gap
     premium, steps, before, factor = np.zeros(problem.num_resources), 0, np.inf, 1.0
     for _ in range(MAX_ROUNDS):
-        found = _with_smaller_scales(problem, gap, start, premium, factor * stiffness)
+        found = _with_smaller_scales(problem, inner, start, premium, factor * stiffness)
         steps += found.steps
         premium, start = found.premium, found.load
         if found.excess <= gap:

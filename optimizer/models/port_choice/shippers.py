@@ -154,7 +154,7 @@ class Shippers:
         sets, problem = self.sets, self.equilibrium.problem
         levers = [name for name in self.gateways if name not in (NO_GATEWAY, LEFT_BEHIND)]
         value = sets.gate_usd_per_t if lever == "charge" else problem.hour_cost[sets.lane] * sets.gate_h
-        change = np.stack([np.where(sets.gateway == name, value, 0.0) for name in levers], axis=1)
+        change = np.where(sets.gateway[:, None] == np.array(levers, dtype=object)[None, :], value[:, None], 0.0)
         member = np.array([sets.gateway == name for name in self.gateways], dtype=np.float64)
         tonnes = member @ self.equilibrium.flow
         at_once, settled = (
@@ -208,6 +208,8 @@ def shippers(
     behaviour, congestion = behaviour or Behaviour(), congestion or Congestion()
     if problem.dated:
         raise UsageError("shippers choose on annual lanes: use port choice without dates")
+    if not (problem.demand()["quantity_t"] > 0).any():
+        raise UsageError("no lane has a quantity above 0: there is nothing to choose")
     if not 0 < gap < 1:
         raise UsageError(f"gap is {gap}, expected a share above 0 and below 1, for example 1e-6")
     if per_gateway < 1 or not detour >= 0:

@@ -190,8 +190,12 @@ def summary(found: Shippers) -> dict[str, float | int | str | None]:
         "gap": equilibrium.gap, "mean_gap": equilibrium.mean_gap, "excess": equilibrium.excess,
         "steps": equilibrium.steps, "equilibrium_s": round(found.equilibrium_s, 3),
         "planner_status": str(found.plan.status), "planner_usd": planner, "cost_minded_usd": minded,
-        "shippers_usd": all_in, "anarchy": all_in / planner - 1, "anarchy_of_cost_minded": minded / planner - 1,
+        "shippers_usd": all_in, "anarchy": _over(all_in, planner), "anarchy_of_cost_minded": _over(minded, planner),
     }  # fmt: skip
+
+
+def _over(usd: float, planner_usd: float) -> float | None:
+    return usd / planner_usd - 1 if planner_usd > 0 else None
 
 
 def report(found: Shippers, most_rows: int = 12) -> Sequence[Table]:
@@ -236,7 +240,8 @@ def _system_table(table: pd.DataFrame) -> Table:
         digits = 1 if row.measure == "mean_days" else 0
         rows.append([words[row.measure], *(_number(v, digits) for v in (row.planner, row.cost_minded, row.shippers))])
     total = table.set_index("measure").loc["total_usd"]
-    over = [f"{100 * (total[who] / total['planner'] - 1):.2f}" for who in ("cost_minded", "shippers")]
+    shares = [_over(total[who], total["planner"]) for who in ("cost_minded", "shippers")]
+    over = ["" if share is None else f"{100 * share:.2f}" for share in shares]
     rows.insert(4, ["over the plan, %", "", *over])
     columns = ("USD a year", "plan", "cost-minded", "shippers")
     note = "cost-minded: each for himself, but for these costs alone; the plan does not reckon with waits"
