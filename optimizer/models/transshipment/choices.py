@@ -39,7 +39,7 @@ def choices(site: Site) -> tuple[Choice, ...]:
     does not fit the onward train, the yard or the trains' latest departures even alone is left out.
     """
     return tuple(
-        choice for load in site.loads for onward in site.onward(load) for choice in _of_pair(site, load, onward)
+        choice for load in site.loads for onward in site.onward(load) for choice in pair_choices(site, load, onward)
     )
 
 
@@ -49,7 +49,8 @@ def direct_cranes(site: Site, load: Load, onward: Call) -> tuple[Crane, ...]:
     return tuple(crane for crane in site.cranes_for(load, site.call[load.call_id]) if crane.crane_id in both)
 
 
-def _of_pair(site: Site, load: Load, onward: Call) -> Iterable[Choice]:
+def pair_choices(site: Site, load: Load, onward: Call) -> Iterable[Choice]:
+    """The ways ``load`` may go with ``onward``, a train of another gauge that serves its destination."""
     inbound = site.call[load.call_id]
     crane_room = load.size <= onward.room[load.form]
     if "direct" in load.ways and crane_room:

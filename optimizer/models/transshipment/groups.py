@@ -1,0 +1,103 @@
+"""Loads that are alike in everything but their name, and what each such group could do.
+
+Alike: train, form, ways, moves, size, wagons, destination, due time and prices. Exchanging two of them changes neither
+cost nor rules, so models may count them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from optimizer.models.transshipment.choices import Choice, pair_choices
+from optimizer.models.transshipment.problem import Way, price_units
+from optimizer.models.transshipment.site import Call, Load, Site
+
+FARTHER = 4
+"""Onward trains kept beyond those that can meet the load's own train."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """
+    Loads that are alike.
+
+    Attributes
+    ----------
+    members
+        At least one.
+    choices
+        What they could do with the nearer onward trains, as in :func:`choices` of the first member.
+    farther_units
+        Least cost, in cost units, of going with one of the trains left out; None when there is none.
+    farther_lifted
+        Going with a train left out takes a work of a crane at the inbound train.
+    """
+
+    members: tuple[Load, ...]
+    choices: tuple[Choice, ...]
+    farther_units: int | None
+    farther_lifted: bool
+
+    @property
+    def load(self) -> Load:
+        return self.members[0]
+
+
+def groups(site: Site, serve_all: bool = False) -> tuple[Group, ...]:
+    """
+    The groups of the site's loads, in the order of their first members.
+
+    Choices that never pay are left out: those of which price and least lateness are no less than missing the load,
+    where loads may be missed. (Not by bogie exchange: others may need the sets it gives back.)
+    """
+    alike: dict[Load, list[Load]] = defaultdict(list)
+    for load in site.loads:
+        alike[replace(load, load_id="")].append(load)
+    served: dict[tuple[str, int], list[Call]] = defaultdict(list)
+    for call in sorted(site.calls, key=lambda c: (max(c.depart, c.arrive + 1), c.call_id)):
+        for destination in call.destinations:
+            served[destination, call.gauge_mm].append(call)
+    gauges = sorted({call.gauge_mm for call in site.calls})
+    return tuple(_group(site, tuple(members), served, gauges, serve_all) for members in alike.values())
+
+
+def _group(
+    site: Site,
+    members: tuple[Load, ...],
+    served: dict[tuple[str, int], list[Call]],
+    gauges: list[int],
+    serve_all: bool,
+) -> Group:
+    load = members[0]
+    inbound = site.call[load.call_id]
+    onward = [
+        call
+        for gauge in gauges
+        if gauge != inbound.gauge_mm
+        for call in served.get((load.destination, gauge), ())
+        if call.latest > inbound.arrive
+    ]
+    near = [call for call in onward if call.arrive < inbound.latest]
+    far = [call for call in onward if call.arrive >= inbound.latest]
+    rest = far[FARTHER:]
+    found: list[Choice] = []
+    for call in (*near, *far[:FARTHER]):
+        for choice in pair_choices(site, load, call):
+            if serve_all or choice.way == "bogie" or least_units(site, choice) < load.missed_cents * 60:
+                found.append(choice)
+    ways: list[Way] = [way for way in ("yard", "bogie") if way in load.ways]
+    farther = None
+    if rest and ways:
+        soonest = min(max(call.depart, call.arrive + 1) for call in rest)
+        farther = min(price_units(site, load, way) for way in ways) + load.late_cents_per_h * max(0, soonest - load.due)
+        if not serve_all and "bogie" not in ways and farther >= load.missed_cents * 60:
+            farther = None
+    return Group(members, tuple(found), farther, "bogie" not in ways)
+
+
+def least_units(site: Site, choice: Choice) -> int:
+    """Price, and lateness when the onward train leaves as soon as this choice lets it, in cost units."""
+    soonest = max(choice.onward_ready, choice.onward.depart, choice.onward.arrive + 1)
+    late = choice.load.late_cents_per_h * max(0, soonest - choice.load.due)
+    return price_units(site, choice.load, choice.way) + late
