@@ -23,6 +23,7 @@ COMMANDS = {
     "solve": "Solve a family on an instance.",
     "verify": "Check a stored result against its instance.",
     "estimate": "Estimate how shippers weigh cost, time and reliability.",
+    "shippers": "Find what shippers would do, beside the planner's optimum.",
     "export": "Write a family's exact model as LP or MPS.",
     "switch": "Find where the best ports switch as a rate, dwell, premium or capacity changes.",
     "generate": "Make a seeded instance of any size.",
