@@ -33,6 +33,7 @@ MAX_ESTIMATE_BYTES = 10_000_000
 @click.option("--routes", type=int, default=3, show_default=True, help="Routes for each gateway of a lane.")
 @click.option("--detour", type=float, default=0.5, show_default=True, help="Share by which a route may be dearer.")
 @click.option("--gap", type=float, default=1e-6, show_default=True, help="Equilibrium gap of the worst lane.")
+@click.option("--time-limit", type=float, metavar="SECONDS", help="Limit of the solver of the plan.")
 @click.option("--against", metavar="A,B", help="Scenarios to compare the shippers' welfare with.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Write all tables and shippers.json to DIR.")
 @click.option("--force", is_flag=True, help="Replace an answer that stands in DIR.")
@@ -48,6 +49,7 @@ def command(
     routes: int,
     detour: float,
     gap: float,
+    time_limit: float | None,
     against: str | None,
     out: str | None,
     force: bool,
@@ -64,7 +66,9 @@ def command(
     from optimizer.models.port_choice.shipper_congestion import Congestion
     from optimizer.models.port_choice.shippers import shippers
     from optimizer.models.port_choice.shippers_report import figures, report, summary, welfare
+    from optimizer.result import Status
 
+    api.check_limits(time_limit, 0.0, 0)
     behaviour = _behaviour(scale, nest_scale, estimates)
     waits = Congestion(full=not over_full).times(congestion)
     if out is not None:
@@ -72,7 +76,7 @@ def command(
 
     def answer(names: str | None) -> Shippers:
         problem = PortChoice(api.read(instance, names))
-        return shippers(problem, behaviour, waits, gap=gap, per_gateway=routes, detour=detour)
+        return shippers(problem, behaviour, waits, gap=gap, per_gateway=routes, detour=detour, time_limit_s=time_limit)
 
     with native_output_silenced():
         found = answer(scenario)
@@ -103,6 +107,8 @@ def command(
         print_table(screen, table)
     if gain is not None:
         print_table(screen, _welfare_table(gain, against or ""))
+    if found.plan.status != Status.OPTIMAL:
+        click.echo(f"Warning: the plan is {found.plan.status}, a limit came before the proof that it is best", err=True)
     if found.equilibrium.gap > gap or found.equilibrium.excess > gap:
         click.echo("Warning: the equilibrium is less exact than asked for; see the gap above", err=True)
 

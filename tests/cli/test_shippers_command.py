@@ -113,6 +113,7 @@ def test_estimate_and_shippers_go_together(instances_dir: Path, tmp_path: Path) 
         (("--scale", "nan"), "scale is nan"),
         (("--nest-scale", "1.2"), "nest scale is 1.2"),
         (("--gap", "2"), "gap is 2"),
+        (("--time-limit", "0"), "time limit is 0"),
         (("--routes", "0"), "routes per gateway"),
         (("--congestion", "-1"), "congestion is -1"),
         (("--scenario", "east-shu"), "east-shut"),
