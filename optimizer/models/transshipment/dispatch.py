@@ -158,7 +158,7 @@ class Game:
         for item in list(self.waiting):
             train = self.trains[item[2]]
             free = [t for t in self.site.tracks_for(train.call) if t.track_id in self.free_tracks]
-            if free:
+            if free and now < train.call.latest:
                 track = min(free, key=lambda t: (t.length, t.track_id)).track_id
                 self.waiting.remove(item)
                 self.free_tracks.remove(track)

@@ -1,8 +1,9 @@
 """A linear relaxation in buckets of time, which bounds every plan from below and tells a plan where to aim.
 
-Sets: trains t, groups of alike loads g of n_g loads (``groups.py``), choices (o, w) of a group, buckets of ``width``
-minutes, the k-th ending at minute e_k. The times at which a train may leave are cut into spans of whole buckets, single
-ones at first and ever longer ones later; below, "k of t" is the last bucket of such a span.
+Sets: trains t, groups of alike loads g of n_g loads (``groups.py``), choices (o, w) of a group, buckets of at most
+``width`` minutes, the k-th ending at minute e_k, cut at every arrival and planned departure. The times at which a train
+may leave are cut into spans of whole buckets, as long as a bucket at first and longer later; below, "k of t" is the
+last bucket of such a span.
 
 Variables: Y_tk share of t that has left by e_k, S_tk share that has come onto its track by e_k (both rise to 1); w_t
 minutes t leaves after its plan; x_gowk loads of g that go with o by w, when o leaves in span k; u_g loads missed, f_g
@@ -22,6 +23,7 @@ Rules
      crane; what leaves by e_k has been worked by e_k, and a train that has left is not worked any more.
  (5) Cranes: all works of a kind in k within their open minutes; those of one train within the open minutes of the
      cranes that reach it while it stands, ``(S_tk - Y_t,k-1)`` of the bucket.
+     From any instant before its plan on, a train's works take at most the cranes' time until ``depart_t + w_t``.
  (6) Tracks: at each e_k the trains that have come and not left, ``sum (S_tk - Y_tk)``, fit the tracks they can use.
  (7) Yard: at each e_k the size moved in less that moved out is within the yard.
  (8) Bays: minutes in k within what is open; what leaves by e_k has been exchanged by e_k.
@@ -32,23 +34,28 @@ The reported bound is computed from the duals, so it holds however far the solve
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 import highspy
 import numpy as np
+from scipy.sparse import csr_array
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.choices import minutes
 from optimizer.models.transshipment.groups import Group, groups
 from optimizer.models.transshipment.problem import COST_UNITS, price_units
-from optimizer.models.transshipment.site import Call, Site, Windows, crane_minutes
+from optimizer.models.transshipment.site import Call, Crane, Site, Windows, crane_minutes
+from optimizer.solvers.highs import make_highs, run_highs
 
 SINGLE = 4
-"""Spans of one bucket, then of two, in which a train may leave; all later ones have four."""
+"""Spans of the width of a bucket, then of twice that, in which a train may leave; later ones are four times as long."""
 
 Term = tuple[int, float]
 
@@ -97,12 +104,27 @@ class Relaxation:
     missed: dict[int, int] = field(default_factory=dict)
     farther: dict[int, int] = field(default_factory=dict)
 
+    @cached_property
+    def edges(self) -> tuple[int, ...]:
+        """Last minutes of the buckets: when trains arrive and are to leave, and between those every ``width``."""
+        marks = {0, self.site.end}
+        for call in self.site.calls:
+            marks |= {call.arrive, self.lowest(call), call.latest}
+        edges: list[int] = []
+        for one, two in itertools.pairwise(sorted(marks)):
+            parts = -(-(two - one) // self.width)
+            edges += [one + (two - one) * part // parts for part in range(1, parts + 1)]
+        return tuple(edges)
+
     def bucket(self, minute: int) -> int:
         """The bucket k with e_{k-1} < minute <= e_k."""
-        return -(-minute // self.width) - 1
+        return bisect_left(self.edges, minute)
 
     def ends(self, bucket: int) -> int:
-        return (bucket + 1) * self.width
+        return self.edges[bucket] if bucket >= 0 else 0
+
+    def length(self, bucket: int) -> int:
+        return self.ends(bucket) - self.ends(bucket - 1)
 
     def lowest(self, call: Call) -> int:
         """Minute the train can leave at the earliest."""
@@ -136,17 +158,15 @@ class Relaxation:
         return now + before, one + two
 
 
-def _span_ends(first: int, last: int) -> list[int]:
-    """Last buckets of the spans: single buckets, then of twice and four times the length, the last as long as it is."""
-    ends, length, number = [], 1, 0
-    at = first
-    while at < last:
-        ends.append(at)
-        number += 1
-        if number % SINGLE == 0:
-            length = min(4, 2 * length)
-        at += length
-    return [*ends, last]
+def _span_ends(r: Relaxation, first: int, last: int) -> list[int]:
+    """Last buckets of the spans: at first as long as a bucket may be, then twice and four times that."""
+    found, since = [first], r.ends(first)
+    for k in range(first + 1, last):
+        length = r.width * min(4, 2 ** ((len(found) - 1) // SINGLE))
+        if r.ends(k + 1) - since > length:
+            found.append(k)
+            since = r.ends(k)
+    return found if last == first else [*found, last]
 
 
 def build(site: Site, width: int, serve_all: bool = False) -> Relaxation:
@@ -164,7 +184,7 @@ def build(site: Site, width: int, serve_all: bool = False) -> Relaxation:
 def _trains(r: Relaxation) -> None:
     for call in r.site.calls:
         first, last = r.bucket(r.lowest(call)), r.bucket(call.latest)
-        r.left[call.call_id] = {k: r.rows.column(1.0) for k in _span_ends(first, last)}
+        r.left[call.call_id] = {k: r.rows.column(1.0) for k in _span_ends(r, first, last)}
         columns = list(r.left[call.call_id].values())
         r.rows.row([(columns[-1], 1.0)], low=1.0)
         for one, two in itertools.pairwise(columns):
@@ -348,6 +368,7 @@ def _cranes(r: Relaxation) -> None:
             left, constant = r.share_left(call, k - 1, here)
             come = r.come[call_id][k]
             rows.row([*terms, (come, -here), *left], high=-constant)
+        _until_it_leaves(r, of_train, cranes)
         _yard(r, form, yard)
 
 
@@ -361,7 +382,7 @@ def _spread(
     """A column of crane minutes for each bucket in which all the calls may stand, noted for the rows of (5)."""
     first = max(r.bucket(call.arrive + 1) for call in calls)
     last = min(r.bucket(call.latest) for call in calls)
-    columns = {k: r.rows.column(float(r.width * cranes)) for k in range(first, last + 1)}
+    columns = {k: r.rows.column(float(r.length(k) * cranes)) for k in range(first, last + 1)}
     for k, column in columns.items():
         total[k].append((column, 1.0))
         for call in calls:
@@ -380,6 +401,22 @@ def _done_when_left(r: Relaxation, columns: dict[int, int], asked: dict[int, lis
         if k in asked:
             needed += [(c, -f) for c, f in asked[k]]
             r.rows.row(done + needed, low=0.0)
+
+
+def _until_it_leaves(r: Relaxation, of_train: dict[tuple[str, int], list[Term]], cranes: Sequence[Crane]) -> None:
+    """(5) All works of a train from an instant before its planned departure on fit the time until it leaves."""
+    for call in r.site.calls:
+        reach = {track.track_id for track in r.site.tracks_for(call)}
+        count = float(sum(1 for crane in cranes if crane.tracks & reach))
+        if not count:
+            continue
+        after: list[Term] = []
+        last, first = r.bucket(call.latest), r.bucket(call.arrive + 1)
+        for k in range(last, first - 1, -1):
+            after = after + of_train.get((call.call_id, k), [])
+            since = max(call.arrive, r.ends(k - 1))
+            if since <= call.depart and after:
+                r.rows.row([*after, (r.wait[call.call_id], -count)], high=count * (call.depart - since))
 
 
 def _none_after_leaving(r: Relaxation, call: Call, of_bucket: dict[int, list[Term]], most: float) -> None:
@@ -441,7 +478,7 @@ def _bays(r: Relaxation) -> None:
     total: dict[int, list[Term]] = defaultdict(list)
     for call_id, by_bucket in asked.items():
         first, last = r.bucket(site.call[call_id].arrive + 1), max(by_bucket)
-        columns = {k: r.rows.column(float(r.width * len(site.bays))) for k in range(first, last + 1)}
+        columns = {k: r.rows.column(float(r.length(k) * len(site.bays))) for k in range(first, last + 1)}
         _done_when_left(r, columns, by_bucket)
         for k, column in columns.items():
             total[k].append((column, 1.0))
@@ -459,35 +496,62 @@ class Relaxed:
 
 
 def solve(r: Relaxation, options: SolveOptions, method: str = "choose") -> Relaxed:
-    """Solve by HiGHS; the bound holds whatever ended the solver."""
-    from optimizer.solvers.highs import make_highs, run_highs  # heavy
-
-    rows = r.rows
-    cost, upper = np.array(rows.cost) / COST_UNITS, np.array(rows.upper)
-    low, high = np.array(rows.low), np.array(rows.high)
-    from scipy.sparse import csr_array
-
-    matrix = csr_array((rows.factor, (rows.row_of, rows.column_of)), shape=(len(low), len(cost)))
-    matrix.sum_duplicates()
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(cost), len(low)
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(len(cost)), upper
-    lp.row_lower_, lp.row_upper_ = low, high
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-    highs = make_highs(options, {"solver": method})
-    highs.passModel(lp)
-    run_highs(highs, options, is_mip=False, constant=0.0)
+    """The linear relaxation by HiGHS; the bound holds whatever ended the solver."""
+    highs, matrix = _passed(r, options, {"solver": method, "run_crossover": "off" if method == "ipm" else "on"})
+    # Without crossover the interior point method may end short of its tolerances, which is an error elsewhere.
+    with contextlib.suppress(RuntimeError):
+        run_highs(highs, options, is_mip=False, constant=0.0)
     solution = highs.getSolution()
     if not solution.dual_valid:
         return Relaxed(0, None)
-    duals = np.array(solution.row_dual)
-    bound = safe_bound(cost, upper, low, high, matrix, duals)
+    rows = r.rows
+    cost, low, high = np.array(rows.cost) / COST_UNITS, np.array(rows.low), np.array(rows.high)
+    bound = safe_bound(cost, np.array(rows.upper), low, high, matrix, np.array(solution.row_dual))
     return Relaxed(max(0, int(np.ceil(bound * COST_UNITS - 0.5))), np.array(solution.col_value))
 
 
+def solve_whole(r: Relaxation, options: SolveOptions, most_nodes: int | None = None) -> Relaxed:
+    """
+    The relaxation with trains that leave in one span (Y is 0 or 1), by HiGHS; a better bound where it ends in time.
+
+    A share of 1e-6 is taken off the solver's bound for its tolerances.
+    """
+    whole = [column for columns in r.left.values() for column in columns.values()]
+    further = {} if most_nodes is None else {"mip_max_nodes": most_nodes}
+    highs, _ = _passed(r, options, further, whole)
+    outcome = run_highs(highs, options, is_mip=True, constant=0.0)
+    bound = 0 if outcome.bound is None else int(outcome.bound * (1 - 1e-6) * COST_UNITS)
+    values = np.array(highs.getSolution().col_value) if outcome.objective is not None else None
+    return Relaxed(max(0, bound), values)
+
+
+def _passed(
+    r: Relaxation, options: SolveOptions, further: Mapping[str, object], whole: Sequence[int] = ()
+) -> tuple[highspy.Highs, csr_array]:
+    """HiGHS with the model, and its matrix."""
+    rows = r.rows
+    num_columns, num_rows = len(rows.cost), len(rows.low)
+    matrix = csr_array((rows.factor, (rows.row_of, rows.column_of)), shape=(num_rows, num_columns))
+    matrix.sum_duplicates()
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = num_columns, num_rows
+    lp.col_cost_, lp.col_upper_ = np.array(rows.cost) / COST_UNITS, np.array(rows.upper)
+    lp.col_lower_ = np.zeros(num_columns)
+    lp.row_lower_, lp.row_upper_ = np.array(rows.low), np.array(rows.high)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+    if whole:
+        kinds = [highspy.HighsVarType.kContinuous] * num_columns
+        for column in whole:
+            kinds[column] = highspy.HighsVarType.kInteger
+        lp.integrality_ = kinds
+    highs = make_highs(options, {"threads": 1, **further})
+    highs.passModel(lp)
+    return highs, matrix
+
+
 def safe_bound(
-    cost: np.ndarray, upper: np.ndarray, low: np.ndarray, high: np.ndarray, matrix: object, duals: np.ndarray
+    cost: np.ndarray, upper: np.ndarray, low: np.ndarray, high: np.ndarray, matrix: csr_array, duals: np.ndarray
 ) -> float:
     """
     Lower bound on ``min cost x, low <= matrix x <= high, 0 <= x <= upper`` from any duals at all.
@@ -498,6 +562,6 @@ def safe_bound(
     duals = np.where((duals > 0) & ~np.isfinite(low), 0.0, duals)
     duals = np.where((duals < 0) & ~np.isfinite(high), 0.0, duals)
     side = np.where(duals > 0, np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0))
-    reduced = cost - matrix.T @ duals  # type: ignore[attr-defined]
+    reduced = cost - matrix.T @ duals
     value = float(duals @ side + np.minimum(reduced, 0.0) @ upper)
     return value - 1e-9 * (float(np.abs(duals) @ np.abs(side)) + 1.0)
