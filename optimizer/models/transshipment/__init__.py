@@ -18,6 +18,12 @@ def _exact(problem: Transshipment, options: SolveOptions) -> Outcome:
     return solve_exact(problem, options)
 
 
+def _engine(problem: Transshipment, options: SolveOptions) -> Outcome:
+    from optimizer.models.transshipment.engine import solve_engine
+
+    return solve_engine(problem, options)
+
+
 def _crosscheck(problem: Transshipment, options: SolveOptions) -> Outcome:
     from optimizer.models.transshipment.mip import solve_crosscheck
 
@@ -51,8 +57,8 @@ def _report(problem: Transshipment, solution: Solution) -> Sequence[Table]:
 FAMILY = Family(
     name="transshipment",
     problem=Transshipment,
-    methods={"exact": _exact, "crosscheck": _crosscheck},
-    solvers={"exact": ("cp-sat",), "crosscheck": ("highs", "*")},
+    methods={"exact": _exact, "engine": _engine, "crosscheck": _crosscheck},
+    solvers={"exact": ("cp-sat",), "engine": ("highs",), "crosscheck": ("highs", "*")},
     solution_tables=SOLUTION_TABLES,
     verify=_verify,
     export=_export,

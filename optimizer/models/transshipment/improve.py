@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 
 from optimizer.models.transshipment.dispatch import Aim, Lasting, play
 from optimizer.models.transshipment.problem import Plan, plan_units, wait_units
@@ -19,6 +20,8 @@ from optimizer.models.transshipment.site import Load, Site
 SHIFTS = (-60, -30, -15, -5, 5, 15, 30, 60)
 HOT, COLD = 0.004, 0.0001
 """Temperature at the start and the end, as shares of the cost."""
+MARGIN = 480
+"""Minutes before and after a window whose trains are played along."""
 
 
 class Search:
@@ -31,17 +34,21 @@ class Search:
         leaves: Mapping[str, int],
         fallbacks: Mapping[str, Sequence[Aim]],
         seed: int,
+        trains: Set[str] | None = None,
+        lasting: Lasting | None = None,
     ) -> None:
-        self.site, self.fallbacks, self.lasting = site, fallbacks, Lasting()
+        self.site, self.fallbacks, self.lasting = site, fallbacks, lasting or Lasting()
         self.random = random.Random(seed)
         self.aims, self.leaves = dict(aims), dict(leaves)
         self.of_train: dict[str, list[Load]] = {call.call_id: [] for call in site.calls}
         for load in site.loads:
             self.of_train[load.call_id].append(load)
-        self.calls = [call.call_id for call in site.calls]
+        self.calls = [call.call_id for call in site.calls if trains is None or call.call_id in trains]
+        self.shiftable = [call for call in site.calls if call.call_id in set(self.calls)]
         self.plan = self.play(self.aims, self.leaves)
         self.units = plan_units(site, self.plan) if self.plan else None
         self.best = self.plan, self.units
+        self.best_aims: tuple[Mapping[str, Aim], Mapping[str, int]] | None = None
         self.rounds = 0
 
     def play(self, aims: Mapping[str, Aim], leaves: Mapping[str, int]) -> Plan | None:
@@ -71,7 +78,7 @@ class Search:
             self.aims, self.leaves, self.plan, self.units = aims, leaves, plan, units
         assert self.best[1] is not None
         if units < self.best[1]:
-            self.best = plan, units
+            self.best, self.best_aims = (plan, units), (aims, leaves)
             return True
         return False
 
@@ -79,7 +86,7 @@ class Search:
         """A train, the sooner the more its waiting costs."""
         assert self.plan is not None
         if self.random.random() < 0.5:
-            weights = [wait_units(c, self.plan.stands[c.call_id].leave) + 1 for c in self.site.calls]
+            weights = [wait_units(c, self.plan.stands[c.call_id].leave) + 1 for c in self.shiftable]
             return self.random.choices(self.calls, weights)[0]
         return self.random.choice(self.calls)
 
@@ -123,13 +130,54 @@ class Search:
         for load in alike:
             aims[load.load_id] = new
 
+    def take(self, aims: Mapping[str, Aim], leaves: Mapping[str, int]) -> bool:
+        """Other aims where they lead to a cheaper plan."""
+        plan = self.play(aims, leaves)
+        units = plan_units(self.site, plan) if plan else None
+        if plan is None or units is None or (self.units is not None and units >= self.units):
+            return False
+        self.aims, self.leaves, self.plan, self.units = dict(aims), dict(leaves), plan, units
+        if self.best[1] is None or units < self.best[1]:
+            self.best = plan, units
+        return True
+
 
 def temperature(share: float) -> float:
     """Temperature when this share of the search is over."""
     return HOT * (COLD / HOT) ** share
 
 
-def improve(search: Search, going: Callable[[], float | None]) -> None:
-    """Moves as long as ``going`` tells the share of the search that is over; None ends it."""
-    while (share := going()) is not None:
-        search.step(temperature(share))
+def part(site: Site, first: int, last: int) -> Site:
+    """The trains that arrive between two instants, with the loads they bring."""
+    calls = tuple(call for call in site.calls if first <= call.arrive < last)
+    here = {call.call_id for call in calls}
+    return replace(site, calls=calls, loads=tuple(load for load in site.loads if load.call_id in here))
+
+
+def window(whole: Search, first: int, last: int, rounds: int, going: Callable[[], bool]) -> int:
+    """
+    Search on the trains between two instants alone, and keep the aims of those when the whole gets cheaper.
+
+    Trains up to ``MARGIN`` before and after take part as they are. Returns the number of moves played.
+    """
+    site = part(whole.site, first - MARGIN, last + MARGIN)
+    here = {call.call_id for call in site.calls}
+    inside = {call.call_id for call in site.calls if first <= call.arrive < last}
+    aims = {i.load_id: whole.aims[i.load_id] for i in site.loads if i.load_id in whole.aims}
+    site = replace(site, loads=tuple(i for i in site.loads if aims.get(i.load_id, ("",))[0] in here))
+    options = {
+        i.load_id: tuple(aim for aim in whole.fallbacks.get(i.load_id, ()) if aim[0] in here) for i in site.loads
+    }
+    search = Search(site, aims, whole.leaves, options, whole.random.randrange(1 << 30), inside, whole.lasting)
+    if not site.loads or search.plan is None:
+        return 1
+    for number in range(rounds):
+        if not going():
+            break
+        search.step(temperature(number / rounds))
+    if search.best[1] is not None and search.best_aims is not None and going():
+        better, leaves = search.best_aims
+        changed = {i.load_id: better[i.load_id] for i in site.loads if i.load_id in better}
+        moved = {call_id: leaves[call_id] for call_id in inside}
+        whole.take({**whole.aims, **changed}, {**whole.leaves, **moved})
+    return search.rounds

@@ -38,15 +38,23 @@ BOUND_SHARE = 0.15
 """Share of a time limit that the bound may take."""
 
 
-def solve_exact(problem: Transshipment, options: SolveOptions, redundant: bool = True) -> Outcome:
+def solve_exact(
+    problem: Transshipment,
+    options: SolveOptions,
+    redundant: bool = True,
+    start: Plan | None = None,
+    known: int = 0,
+) -> Outcome:
     """
     The exact model by CP-SAT.
 
     Without a time limit the search ends after ``WORK_LIMIT`` of deterministic work, so that a seed gives the same
-    plan on every run. ``redundant`` leaves rule (10) and the bound of the smaller model out, for comparison.
+    plan on every run. ``redundant`` leaves rule (10) and the bound of the smaller model out, for comparison. A plan to
+    ``start`` from and a bound ``known`` already, in cost units, replace the first plan and the smaller model's bound
+    where they are better.
     """
     site, clock = problem.site, _Clock(options)
-    first = None if problem.serve_all else first_plan(site, clock.options())
+    first = start if start or problem.serve_all else first_plan(site, clock.options())
     if first is None and not problem.serve_all and place_trains(site, clock.options())[0] is Status.INFEASIBLE:
         return Outcome(Status.INFEASIBLE, conflicts=shortage.trains_short(site, clock.options()))
     bound = 0
@@ -54,6 +62,7 @@ def solve_exact(problem: Transshipment, options: SolveOptions, redundant: bool =
         status, bound = assignment_bound(site, problem.serve_all, clock.options(BOUND_SHARE), BOUND_WORK)
         if status is Status.INFEASIBLE:
             return Outcome(Status.INFEASIBLE, conflicts=shortage.explain(problem, clock.options()))
+    bound = max(bound, known)
     if first is None and problem.serve_all:
         started = first_plan(site, clock.options())
         first = started if started and len(started.passages) == len(site.loads) else None

@@ -1,0 +1,225 @@
+"""The method for real sizes: a plan from a relaxation, better plans by playing, and a bound beside it.
+
+1. Aims day by day: the linear relaxation (``relaxation.py``) of a day's trains and some more tells where loads go and
+   when trains leave; playing them through (``dispatch.py``) gives the first plan.
+2. A local search over the aims (``improve.py``), in windows of time on long horizons.
+3. Meanwhile, in a thread of its own, the relaxation of the whole horizon, then with trains that leave at one time, for
+   the bound.
+4. Terminals of a few loads go to the exact model with that plan and that bound.
+
+Without a time limit moves and nodes are counted instead, so the same seed gives the same plan.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.transshipment.aims import Aims, aims_of, fallbacks
+from optimizer.models.transshipment.dispatch import Aim
+from optimizer.models.transshipment.groups import groups
+from optimizer.models.transshipment.improve import Search, part, temperature, window
+from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
+from optimizer.models.transshipment.relaxation import build, solve, solve_whole
+from optimizer.models.transshipment.search import first_plan, solve_exact
+from optimizer.models.transshipment.site import DAY
+from optimizer.result import Outcome, Progress, Status
+
+SMALL_LOADS, SMALL_TRAINS = 60, 6
+"""Up to these sizes the exact model ends the search."""
+SHORT = 20
+"""Trains up to which the whole horizon is one window, and the bound is looked for with whole trains."""
+AHEAD = 720
+"""Minutes after a day whose trains are planned with it."""
+ROUNDS_PER_TRAIN = 150
+"""Moves without a time limit."""
+NODES = 50
+WINDOW_ROUNDS = 250
+WINDOW_MINUTES = (480, 960)
+
+
+class _Run:
+    """Clock, best plan and bound of one solve."""
+
+    def __init__(self, problem: Transshipment, options: SolveOptions) -> None:
+        self.problem, self.site, self.options = problem, problem.site, options
+        self.started = time.monotonic()
+        self.plan: Plan | None = None
+        self.units: int | None = None
+        self.bound = 0
+        self.infeasible = False
+        self.end = threading.Event()
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.started
+
+    def left_s(self, share: float = 1.0) -> float | None:
+        limit = self.options.time_limit_s
+        return None if limit is None else max(0.05, share * limit - self.elapsed_s)
+
+    def stage(self, share: float = 1.0) -> SolveOptions:
+        """Options of a stage: what is left of a share of the time, and no progress of its own."""
+        return replace(self.options, time_limit_s=self.left_s(share), on_progress=None)
+
+    def going(self) -> bool:
+        if self.options.stop.is_set() or self.is_done:
+            return False
+        return self.options.time_limit_s is None or self.elapsed_s < self.options.time_limit_s
+
+    @property
+    def is_done(self) -> bool:
+        return self.units is not None and self.units - self.bound <= self.options.gap * self.units
+
+    def offer(self, plan: Plan | None) -> None:
+        """A plan that may be better."""
+        if plan is None or (self.problem.serve_all and len(plan.passages) < len(self.site.loads)):
+            return
+        units = plan_units(self.site, plan)
+        if self.units is None or units < self.units:
+            self.plan, self.units = plan, units
+            self.tell()
+
+    def tell(self) -> None:
+        if self.options.on_progress is not None:
+            cost = None if self.units is None else usd(self.units)
+            self.options.on_progress(Progress(cost, usd(self.bound), self.elapsed_s))
+
+
+def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
+    """
+    Plan, and a proven bound on the cost of every plan.
+
+    See the head of the module; on a terminal whose trains find no tracks by playing it is the exact method.
+    """
+    run = _Run(problem, options)
+    site = run.site
+    alike = groups(site, problem.serve_all)
+    ways = fallbacks(site, alike)
+    aims = _first_aims(run)
+    search = Search(site, aims.loads, aims.leaves, ways, options.seed)
+    run.offer(search.plan)
+    if run.plan is None:
+        plan = None if options.stop.is_set() else first_plan(site, run.stage(0.5))
+        run.offer(plan)
+    if len(site.loads) <= SMALL_LOADS and len(site.calls) <= SMALL_TRAINS:
+        return _small(run, search)
+    if run.plan is None:
+        return solve_exact(problem, run.stage())
+
+    finder = threading.Thread(target=_find_bound, args=(run,), daemon=True, name="bound")
+    finder.start()
+    _improve(run, search)
+    if options.time_limit_s is not None or options.stop.is_set():
+        run.end.set()
+    finder.join()
+    run.tell()
+    return _outcome(run)
+
+
+def _first_aims(run: _Run) -> Aims:
+    """Aims of a day's trains, each day with some of the next day's trains in view."""
+    site = run.site
+    width = 30 if len(site.calls) <= SHORT else 60
+    loads: dict[str, Aim] = {}
+    leaves: dict[str, int] = {}
+    first = min(call.arrive for call in site.calls)
+    step = DAY if len(site.calls) > SHORT else site.end
+    while first < site.end and run.going():
+        here = part(site, first - AHEAD, first + step + AHEAD)
+        core = {call.call_id for call in site.calls if first <= call.arrive < first + step}
+        if core:
+            relaxation = build(here, width, run.problem.serve_all)
+            relaxed = solve(relaxation, run.stage(0.5))
+            if relaxed.values is not None:
+                found = aims_of(relaxation, relaxed.values)
+                loads |= {
+                    i.load_id: found.loads[i.load_id]
+                    for i in here.loads
+                    if i.call_id in core and i.load_id in found.loads
+                }
+                leaves |= {call_id: minute for call_id, minute in found.leaves.items() if call_id in core}
+            if here.calls == site.calls:
+                run.bound = max(run.bound, relaxed.bound_units)
+        first += step
+    return Aims(loads, {call.call_id: leaves.get(call.call_id, call.depart) for call in site.calls})
+
+
+def _find_bound(run: _Run) -> None:
+    """The whole horizon: linear, then with trains that leave in one span."""
+    site, options = run.site, run.options
+    stop = _Either(options.stop, run.end)
+
+    def stage() -> SolveOptions:
+        return replace(run.stage(), stop=stop)
+
+    short = len(site.calls) <= SHORT
+    for width in (60, 30, 15) if short else (120, 60):
+        if stop.is_set():
+            return
+        relaxation = build(site, width, run.problem.serve_all)
+        if not short:
+            run.bound = max(run.bound, solve(relaxation, stage(), "ipm").bound_units)
+        else:
+            nodes = NODES if options.time_limit_s is None else None
+            run.bound = max(run.bound, solve_whole(relaxation, stage(), nodes).bound_units)
+
+
+class _Either(threading.Event):
+    """Set when one of two events is."""
+
+    def __init__(self, one: threading.Event, two: threading.Event) -> None:
+        super().__init__()
+        self._events = one, two
+
+    def is_set(self) -> bool:
+        return any(event.is_set() for event in self._events)
+
+
+def _improve(run: _Run, search: Search) -> None:
+    """Moves until the time or their number is over."""
+    if search.plan is None:
+        return
+    limit, begun = run.options.time_limit_s, run.elapsed_s
+    most = ROUNDS_PER_TRAIN * len(run.site.calls)
+    rounds = 0
+    told = run.elapsed_s
+    while run.going() and (limit is not None or rounds < most):
+        share = rounds / most if limit is None else min(1.0, (run.elapsed_s - begun) / max(1e-6, limit - begun))
+        if len(run.site.calls) <= SHORT:
+            search.step(temperature(share))
+            rounds += 1
+        else:
+            length = search.random.randint(*WINDOW_MINUTES)
+            first = search.random.randint(-length // 2, run.site.end - length // 2)
+            rounds += window(search, first, first + length, WINDOW_ROUNDS, run.going)
+        run.offer(search.best[0])
+        if run.elapsed_s > told + 5:
+            told = run.elapsed_s
+            run.tell()
+
+
+def _small(run: _Run, search: Search) -> Outcome:
+    """A short search and the bound, then the exact model."""
+    options = run.options
+    run.bound = max(
+        run.bound, solve_whole(build(run.site, 15, run.problem.serve_all), run.stage(0.3), NODES * 20).bound_units
+    )
+    if search.plan is not None:
+        for number in range(400):
+            if not run.going() or (run.left_s(0.4) or 1.0) <= 0.05:
+                break
+            search.step(temperature(number / 400))
+        run.offer(search.best[0])
+    if run.plan is not None and not run.going():
+        return _outcome(run)
+    return solve_exact(run.problem, replace(options, time_limit_s=run.left_s()), start=run.plan, known=run.bound)
+
+
+def _outcome(run: _Run) -> Outcome:
+    assert run.plan is not None
+    assert run.units is not None
+    status = Status.OPTIMAL if run.is_done else Status.FEASIBLE
+    return Outcome(status, to_tables(run.site, run.plan), usd(run.units), usd(min(run.bound, run.units)))
