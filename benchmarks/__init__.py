@@ -13,6 +13,7 @@ PROGRAMS = {
     "port-choice-peers": "benchmarks.peers",
     "facility-location": "benchmarks.facility_location",
     "transshipment": "benchmarks.transshipment",
+    "transshipment-ladder": "benchmarks.transshipment_ladder",
     "rolling-stock": "benchmarks.rolling_stock",
 }
 """Name on the command line -> module."""

@@ -1,13 +1,19 @@
 """Bounds of the relaxation, plans played through and the engine, against proved optima of small terminals."""
 
+from typing import get_args
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import terminals
 
+from optimizer.data.generator.terminal_ladder import Flavour, terminal_ladder
+from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment import Transshipment
+from optimizer.models.transshipment import Transshipment, engine
 from optimizer.models.transshipment.aims import aims_of, fallbacks
 from optimizer.models.transshipment.dispatch import play
+from optimizer.models.transshipment.engine import solve_engine
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
 from optimizer.models.transshipment.relaxation import build, solve, solve_whole
 from optimizer.models.transshipment.search import solve_exact, tidy
@@ -47,3 +53,48 @@ def test_no_bound_is_above_the_optimum_and_played_plans_are_valid(corridor, widt
                 assert cost >= outcome.cost - 1e-9
     else:
         assert outcome.status is Status.INFEASIBLE
+
+
+@settings(SLOW, max_examples=25)
+@given(corridor=terminals(max_trains=4, max_loads=6), serve_all=st.booleans())
+def test_engine_finds_the_optimum_of_small_terminals(corridor, serve_all):
+    problem = Transshipment(corridor, serve_all=serve_all)
+    exact, found = solve_exact(problem, SolveOptions()), solve_engine(problem, SolveOptions())
+    assert found.status is exact.status
+    if found.status is Status.OPTIMAL:
+        assert found.cost == exact.cost == found.bound
+        assert not verify(problem, found.solution, found.cost)
+
+
+def ladder(rung, flavour, **numbers):
+    return Transshipment(apply_scenario(terminal_ladder(rung, flavour, **numbers), None))
+
+
+def test_engine_repeats_itself_without_a_time_limit(monkeypatch):
+    monkeypatch.setattr(engine, "ROUNDS_PER_TRAIN", 10)
+    problem = ladder("day", "storage-tight", trains=7, loads=80)
+    monkeypatch.setattr(engine, "NODES", 1)
+    first, again = (solve_engine(problem, SolveOptions(seed=3)) for _ in range(2))
+    assert first.cost == again.cost
+    assert first.bound == again.bound
+    assert all(first.solution[name].equals(again.solution[name]) for name in first.solution)
+    assert not verify(problem, first.solution, first.cost)
+
+
+@pytest.mark.parametrize("flavour", get_args(Flavour))
+def test_a_second_gives_a_day_a_plan_and_a_bound(flavour):
+    problem = ladder("day", flavour, trains=12, loads=500)
+    told = []
+    outcome = solve_engine(problem, SolveOptions(time_limit_s=1, on_progress=told.append))
+    assert outcome.status is Status.FEASIBLE
+    assert not verify(problem, outcome.solution, outcome.cost)
+    assert 0 <= outcome.bound <= outcome.cost
+    costs = [note.cost for note in told if note.cost is not None]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_a_stop_leaves_the_plan():
+    options = SolveOptions()
+    options.stop.set()
+    outcome = solve_engine(ladder("day", "crane-tight"), options)
+    assert outcome.status is Status.FEASIBLE

@@ -50,6 +50,19 @@ class _Train:
         return self.start >= 0 and self.leave < 0
 
 
+@dataclass(frozen=True)
+class Past:
+    """A plan of which everything that began before minute ``now`` stands."""
+
+    plan: Plan
+    now: int
+
+    def works(self, load_id: str) -> tuple[Work, ...]:
+        """Works of a load that have begun."""
+        passage = self.plan.passages.get(load_id)
+        return tuple(work for work in passage.works if work.start < self.now) if passage else ()
+
+
 class Lasting:
     """Minutes of works, computed once for each kind of load."""
 
@@ -73,8 +86,10 @@ class Game:
         leaves: Mapping[str, int],
         fallbacks: Mapping[str, Sequence[Aim]],
         lasting: Lasting,
+        past: Past | None = None,
     ) -> None:
         self.site, self.lasting = site, lasting
+        self.since = past.now if past else 0
         self.fallbacks = fallbacks
         self.trains = {c.call_id: _Train(c, leaves.get(c.call_id, c.depart), room=dict(c.room)) for c in site.calls}
         self.way: dict[str, Aim] = {}
@@ -90,20 +105,65 @@ class Game:
         self.standing: list[_Train] = []
         self.clock: list[tuple[int, int, int, tuple[str, Any]]] = []
         self.number = 0
+        begun: set[str] = set()
+        if past:
+            self._resume_trains(past)
+            begun = {load.load_id for load in site.loads if past.works(load.load_id)}
+            for load in site.loads:
+                if load.load_id in begun:
+                    self._resume_load(past, load)
         for load in site.loads:
             aim = aims.get(load.load_id)
-            if aim is None or not self._join(load, *aim):
-                self._other(load, now=-1)
+            if load.load_id not in begun and (aim is None or not self._join(load, *aim)):
+                self._other(load, now=self.since - 1)
 
     def _at(self, minute: int, order: int, what: tuple[str, Any]) -> None:
         self.number += 1
-        heapq.heappush(self.clock, (minute, order, self.number, what))
+        heapq.heappush(self.clock, (max(minute, self.since), order, self.number, what))
+
+    def _resume_trains(self, past: Past) -> None:
+        """Trains that have come, and those that have left."""
+        for call_id, stand in past.plan.stands.items():
+            train = self.trains[call_id]
+            if stand.start < past.now:
+                train.track, train.start = stand.track, stand.start
+                if stand.leave <= past.now:
+                    train.leave = stand.leave
+                else:
+                    insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
+                    self.free_tracks.remove(stand.track)
+
+    def _resume_load(self, past: Past, load: Load) -> None:
+        """A load of which a work has begun: it keeps its train and way."""
+        passage, works = past.plan.passages[load.load_id], past.works(load.load_id)
+        way, onward, inbound = passage.way, self.trains[passage.onward], self.trains[load.call_id]
+        self.way[load.load_id] = passage.onward, way
+        self.works[load.load_id] = list(works)
+        onward.room["wagons" if way == "bogie" else load.form] -= load.wagons if way == "bogie" else load.size
+        running = works[-1].end > past.now
+        step = "out" if len(works) > 1 else "in" if way == "yard" else way
+        is_done = step != "in" and not running
+        onward.outside += not is_done
+        inbound.inside += running and step in ("in", "direct")
+        if way == "yard" and not is_done:
+            self.yard[load.form] -= load.size
+        if way == "bogie":
+            self.stock[works[0].resource][onward.call.gauge_mm] -= load.wagons
+            if is_done:
+                self.stock[works[0].resource][inbound.call.gauge_mm] += load.wagons
+        if running:
+            self.busy_until[works[-1].resource] = works[-1].end
+            self._at(works[-1].end, 1, ("moved", (load, step, works[-1].resource)))
+        elif is_done:
+            self.done.add(load.load_id)
+        else:
+            onward.to_fetch[load.form].append(load)
 
     def _join(self, load: Load, onward: str, way: Way) -> bool:
         """The load is to go with this train; False when there is no room on it."""
         unit, amount = ("wagons", load.wagons) if way == "bogie" else (load.form, load.size)
         train = self.trains[onward]
-        if train.leave >= 0 or train.room[unit] < amount:
+        if train.leave >= 0 or train.room[unit] < amount or (way != "bogie" and self.trains[load.call_id].leave >= 0):
             return False
         train.room[unit] -= amount
         train.outside += 1
@@ -127,7 +187,8 @@ class Game:
         """Play to the end."""
         site = self.site
         for call in site.calls:
-            self._at(call.arrive, 2, ("arrive", call.call_id))
+            if self.trains[call.call_id].start < 0:
+                self._at(call.arrive, 2, ("arrive", call.call_id))
             self._at(call.latest, 4, ("must", call.call_id))
             self._at(max(call.depart, call.arrive + 1), 3, ("wake", ""))
         while self.clock:
@@ -342,6 +403,7 @@ def play(
     leaves: Mapping[str, int],
     fallbacks: Mapping[str, Sequence[Aim]],
     lasting: Lasting | None = None,
+    past: Past | None = None,
 ) -> Plan | None:
     """
     A valid plan that follows the aims as far as the terminal lets it; None when a train finds no track in time.
@@ -354,7 +416,9 @@ def play(
         By train: the minute it aims to leave.
     fallbacks
         By load: what else it may do, the best first.
+    past
+        A running plan: what has begun stands, and play starts at that minute.
     """
-    game = Game(site, aims, leaves, fallbacks, lasting or Lasting())
+    game = Game(site, aims, leaves, fallbacks, lasting or Lasting(), past)
     plan = game.run()
     return plan if all(stand.start >= 0 and stand.leave > stand.start for stand in plan.stands.values()) else None

@@ -49,8 +49,8 @@ class _Run:
         self.plan: Plan | None = None
         self.units: int | None = None
         self.bound = 0
-        self.infeasible = False
         self.end = threading.Event()
+        self.failure: BaseException | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -109,12 +109,14 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     if run.plan is None:
         return solve_exact(problem, run.stage())
 
-    finder = threading.Thread(target=_find_bound, args=(run,), daemon=True, name="bound")
+    finder = threading.Thread(target=_watched_bound, args=(run,), daemon=True, name="bound")
     finder.start()
     _improve(run, search)
     if options.time_limit_s is not None or options.stop.is_set():
         run.end.set()
     finder.join()
+    if run.failure is not None:
+        raise run.failure
     run.tell()
     return _outcome(run)
 
@@ -145,6 +147,14 @@ def _first_aims(run: _Run) -> Aims:
                 run.bound = max(run.bound, relaxed.bound_units)
         first += step
     return Aims(loads, {call.call_id: leaves.get(call.call_id, call.depart) for call in site.calls})
+
+
+def _watched_bound(run: _Run) -> None:
+    """What goes wrong in the thread is raised by the caller."""
+    try:
+        _find_bound(run)
+    except BaseException as error:
+        run.failure = error
 
 
 def _find_bound(run: _Run) -> None:

@@ -46,7 +46,7 @@ class Search:
         self.calls = [call.call_id for call in site.calls if trains is None or call.call_id in trains]
         self.shiftable = [call for call in site.calls if call.call_id in set(self.calls)]
         self.plan = self.play(self.aims, self.leaves)
-        self.units = plan_units(site, self.plan) if self.plan else None
+        self.units = self.price(self.plan) if self.plan else None
         self.best = self.plan, self.units
         self.best_aims: tuple[Mapping[str, Aim], Mapping[str, int]] | None = None
         self.rounds = 0
@@ -54,6 +54,10 @@ class Search:
     def play(self, aims: Mapping[str, Aim], leaves: Mapping[str, int]) -> Plan | None:
         plan = play(self.site, aims, leaves, self.fallbacks, self.lasting)
         return tidy(self.site, plan) if plan else None
+
+    def price(self, plan: Plan) -> int:
+        """What the search minimises."""
+        return plan_units(self.site, plan)
 
     def step(self, temperature: float) -> bool:
         """One move; whether the best plan became cheaper."""
@@ -71,7 +75,7 @@ class Search:
         self.rounds += 1
         if plan is None:
             return False
-        units = plan_units(self.site, plan)
+        units = self.price(plan)
         assert self.units is not None
         more = units - self.units
         if more <= 0 or self.random.random() < math.exp(-more / max(1.0, temperature * self.units)):
@@ -133,7 +137,7 @@ class Search:
     def take(self, aims: Mapping[str, Aim], leaves: Mapping[str, int]) -> bool:
         """Other aims where they lead to a cheaper plan."""
         plan = self.play(aims, leaves)
-        units = plan_units(self.site, plan) if plan else None
+        units = self.price(plan) if plan else None
         if plan is None or units is None or (self.units is not None and units >= self.units):
             return False
         self.aims, self.leaves, self.plan, self.units = dict(aims), dict(leaves), plan, units

@@ -1,0 +1,246 @@
+"""Repair of a running plan: a train is late, a crane is lost; what has begun stands, and little else moves.
+
+The plan is played on from the minute the news comes (``dispatch.py``): trains that stand keep their tracks, works that
+have begun are finished, every load aims at the train it had. Then a local search over the aims (``improve.py``), in
+which a load that goes with another train, or is missed, costs ``change_usd`` on top.
+
+A late train's latest departure moves with its arrival; its planned departure only where it would lie before that. A
+lost crane finishes the work it is at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from optimizer.errors import UsageError, did_you_mean
+from optimizer.models.family import SolveOptions
+from optimizer.models.transshipment.aims import fallbacks
+from optimizer.models.transshipment.dispatch import Past, play
+from optimizer.models.transshipment.groups import groups
+from optimizer.models.transshipment.improve import Search, temperature
+from optimizer.models.transshipment.problem import (
+    COST_UNITS,
+    Passage,
+    Plan,
+    Stand,
+    Transshipment,
+    Work,
+    plan_units,
+    to_tables,
+    usd,
+)
+from optimizer.models.transshipment.search import tidy
+from optimizer.models.transshipment.site import Site, Windows
+from optimizer.result import Solution
+
+ROUNDS = 300
+"""Moves of the search without a time limit."""
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """
+    News at minute ``now``.
+
+    Attributes
+    ----------
+    late_min
+        Train -> minutes it arrives late; it must not have arrived.
+    lost_min
+        Crane -> first minute it does not work, and first minute it works again.
+    """
+
+    now: int
+    late_min: Mapping[str, int] = field(default_factory=dict)
+    lost_min: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """
+    The repaired plan.
+
+    Attributes
+    ----------
+    problem
+        The problem with the late trains, against which ``solution`` verifies.
+    solution, cost
+        The plan, and its cost in USD without the price of changes.
+    trains
+        Trains that moved: ``call_id``, ``track_from``, ``track_to``, ``leave_from_min``, ``leave_to_min``.
+    loads
+        Loads that moved: ``load_id``, ``mode_from``, ``mode_to``, ``outbound_from``, ``outbound_to``.
+    """
+
+    problem: Transshipment
+    solution: Solution
+    cost: float
+    trains: pd.DataFrame
+    loads: pd.DataFrame
+
+
+def replan(
+    problem: Transshipment,
+    solution: Solution,
+    news: Disturbance,
+    options: SolveOptions | None = None,
+    change_usd: float = 20.0,
+) -> Repair | None:
+    """
+    Repair a plan that is being carried out.
+
+    Parameters
+    ----------
+    solution
+        The running plan, one that :func:`verify` accepts for ``problem``.
+    options
+        Time limit, seed and stop; without a time limit ``ROUNDS`` moves are tried.
+    change_usd
+        Price of a load that goes with another train than planned, or is missed, in the search.
+
+    Returns
+    -------
+    Repair | None
+        None when playing on finds no track for some train in time.
+
+    Raises
+    ------
+    UsageError
+        A train or crane the terminal does not have, a train that has arrived, times out of order.
+    """
+    options, begun = options or SolveOptions(), time.monotonic()
+    _check(problem.site, news)
+    late = _late(problem, news)
+    site = replace(late.site, cranes=tuple(
+        replace(crane, open=_without(crane.open, *news.lost_min[crane.crane_id]))
+        if crane.crane_id in news.lost_min
+        else crane
+        for crane in late.site.cranes
+    ))  # fmt: skip
+    old = read_tables(solution)
+    search = _Repairing(site, old, news.now, options.seed, round(change_usd * COST_UNITS))
+    if search.plan is None:
+        return None
+    number = 0
+    limit = options.time_limit_s
+    while not options.stop.is_set():
+        share = number / ROUNDS if limit is None else (time.monotonic() - begun) / limit
+        if share >= 1:
+            break
+        search.step(temperature(share))
+        number += 1
+    best = search.best[0]
+    assert best is not None
+    return Repair(late, to_tables(site, best), usd(plan_units(site, best)), *_moved(site, old, best))
+
+
+class _Repairing(Search):
+    """The search from a minute on, in which changes have a price."""
+
+    def __init__(self, site: Site, old: Plan, now: int, seed: int, change_units: int) -> None:
+        self.past, self.change_units = Past(old, now), change_units
+        aims = {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()}
+        leaves = {call_id: stand.leave for call_id, stand in old.stands.items()}
+        # Trains that have left have nothing to decide.
+        here = {call_id for call_id, leave in leaves.items() if leave > now}
+        super().__init__(site, aims, leaves, fallbacks(site, groups(site)), seed, here or None)
+
+    def play(self, aims: Mapping[str, tuple[str, str]], leaves: Mapping[str, int]) -> Plan | None:
+        plan = play(self.site, aims, leaves, self.fallbacks, self.lasting, self.past)  # type: ignore[arg-type]
+        return _kept(tidy(self.site, plan), self.past) if plan else None
+
+    def price(self, plan: Plan) -> int:
+        changes = sum(
+            load_id not in plan.passages or plan.passages[load_id].onward != passage.onward
+            for load_id, passage in self.past.plan.passages.items()
+        )
+        return plan_units(self.site, plan) + self.change_units * changes
+
+
+def _kept(plan: Plan, past: Past) -> Plan:
+    """Trains that have left left when they did; nobody leaves before now."""
+    stands = dict(plan.stands)
+    for call_id, stand in past.plan.stands.items():
+        if stand.leave <= past.now:
+            stands[call_id] = stand
+        elif stand.start < past.now:
+            stands[call_id] = replace(stands[call_id], leave=max(past.now, stands[call_id].leave))
+    return Plan(stands, plan.passages)
+
+
+def _check(site: Site, news: Disturbance) -> None:
+    faults = []
+    cranes = [crane.crane_id for crane in site.cranes]
+    for call_id, minutes in news.late_min.items():
+        if call_id not in site.call:
+            faults.append(f"train '{call_id}' does not call here{did_you_mean(call_id, site.call)}")
+        elif site.call[call_id].arrive <= news.now:
+            faults.append(f"train '{call_id}' arrived at minute {site.call[call_id].arrive}, not after {news.now}")
+        if minutes <= 0:
+            faults.append(f"train '{call_id}' is {minutes} minutes late, expected more than 0")
+    for crane_id, (first, last) in news.lost_min.items():
+        if crane_id not in cranes:
+            faults.append(f"there is no crane '{crane_id}' here{did_you_mean(crane_id, cranes)}")
+        if not news.now <= first < last:
+            faults.append(f"crane '{crane_id}' is lost from {first} to {last}, expected times from {news.now} on")
+    if faults:
+        raise UsageError("; ".join(faults))
+
+
+def _late(problem: Transshipment, news: Disturbance) -> Transshipment:
+    """The problem with the late trains."""
+    corridor = problem.corridor
+    calls = corridor.table("train_calls").copy()
+    late_h = calls["call_id"].map(dict(news.late_min)).fillna(0) / 60
+    calls["arrive_h"] += late_h
+    calls["latest_depart_h"] += late_h
+    calls["depart_h"] = calls[["depart_h", "arrive_h"]].max(axis=1)
+    changed = replace(corridor, tables={**corridor.tables, "train_calls": calls})
+    return Transshipment(changed, problem.site.terminal_id, problem.serve_all)
+
+
+def _without(open_: Windows, first: int, last: int) -> Windows:
+    """Working windows less a span."""
+    parts = [part for a, b in open_ for part in ((a, min(b, first)), (max(a, last), b))]
+    return tuple((a, b) for a, b in parts if a < b)
+
+
+def read_tables(solution: Solution) -> Plan:
+    """The plan that solution tables hold."""
+    stands = {
+        row["call_id"]: Stand(row["track_id"], int(row["start_min"]), int(row["leave_min"]))
+        for row in solution["trains"].to_dict("records")
+    }
+    passages = {}
+    for row in solution["loads"].to_dict("records"):
+        if row["mode"] != "missed":
+            works = tuple(
+                Work(row[f"{step}_resource"], int(row[f"{step}_start_min"]), int(row[f"{step}_end_min"]))
+                for step in (("unload", "load") if row["mode"] == "yard" else ("unload",))
+            )
+            passages[row["load_id"]] = Passage(row["mode"], row["outbound_id"], works)
+    return Plan(stands, passages)
+
+
+def _moved(site: Site, old: Plan, new: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:
+    trains = [
+        (call.call_id, a.track, b.track, a.leave, b.leave)
+        for call in site.calls
+        for a, b in ((old.stands[call.call_id], new.stands[call.call_id]),)
+        if (a.track, a.leave) != (b.track, b.leave)
+    ]
+    missed = Passage("yard", "", ())
+    loads = []
+    for load in site.loads:
+        a, b = (plan.passages.get(load.load_id, missed) for plan in (old, new))
+        if (a.way, a.onward) != (b.way, b.onward):
+            modes = tuple(passage.way if passage.onward else "missed" for passage in (a, b))
+            loads.append((load.load_id, *modes, a.onward, b.onward))
+    return (
+        pd.DataFrame(trains, columns=["call_id", "track_from", "track_to", "leave_from_min", "leave_to_min"]),
+        pd.DataFrame(loads, columns=["load_id", "mode_from", "mode_to", "outbound_from", "outbound_to"]),
+    )
