@@ -15,7 +15,8 @@ from optimizer.models.transshipment.aims import aims_of, fallbacks
 from optimizer.models.transshipment.dispatch import play
 from optimizer.models.transshipment.engine import solve_engine
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
-from optimizer.models.transshipment.relaxation import build, solve, solve_whole
+from optimizer.models.transshipment.relaxation import build
+from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
 from optimizer.models.transshipment.search import solve_exact, tidy
 from optimizer.models.transshipment.verify import verify
 from optimizer.result import Status

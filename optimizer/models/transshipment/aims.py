@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer.models.transshipment.dispatch import Aim
 from optimizer.models.transshipment.groups import Group, least_units
-from optimizer.models.transshipment.relaxation import Relaxation
+from optimizer.models.transshipment.relaxation_model import Relaxation
 from optimizer.models.transshipment.site import Site
 
 

@@ -22,7 +22,8 @@ from optimizer.models.transshipment.dispatch import Aim
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.improve import Search, part, temperature, window
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
-from optimizer.models.transshipment.relaxation import build, solve, solve_whole
+from optimizer.models.transshipment.relaxation import build
+from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
 from optimizer.models.transshipment.search import first_plan, solve_exact
 from optimizer.models.transshipment.site import DAY
 from optimizer.result import Outcome, Progress, Status

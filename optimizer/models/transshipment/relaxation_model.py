@@ -1,0 +1,136 @@
+"""What the linear relaxation of a terminal is made of: rows and columns, buckets of time, shares of trains."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from optimizer.models.transshipment.groups import Group
+from optimizer.models.transshipment.site import Call, Site
+
+SINGLE = 4
+"""Spans of the width of a bucket, then of twice that, in which a train may leave; later ones are four times as long."""
+
+Term = tuple[int, float]
+
+
+@dataclass
+class Rows:
+    """A linear model as it grows: columns with cost and bounds, rows with bounds."""
+
+    cost: list[float] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    row_of: list[int] = field(default_factory=list)
+    column_of: list[int] = field(default_factory=list)
+    factor: list[float] = field(default_factory=list)
+
+    def column(self, upper: float, cost: float = 0.0) -> int:
+        self.cost.append(cost)
+        self.upper.append(upper)
+        return len(self.cost) - 1
+
+    def row(self, terms: Iterable[Term], low: float = -np.inf, high: float = np.inf) -> None:
+        number = len(self.low)
+        self.low.append(low)
+        self.high.append(high)
+        for column, factor in terms:
+            self.row_of.append(number)
+            self.column_of.append(column)
+            self.factor.append(factor)
+
+
+@dataclass
+class Relaxation:
+    """The model with what its columns mean."""
+
+    site: Site
+    groups: tuple[Group, ...]
+    width: int
+    rows: Rows = field(default_factory=Rows)
+    left: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Y: train -> bucket -> column; 0 before the first bucket, 1 after the last."""
+    come: dict[str, dict[int, int]] = field(default_factory=dict)
+    wait: dict[str, int] = field(default_factory=dict)
+    take: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    """x: group, its choice, bucket -> column"""
+    missed: dict[int, int] = field(default_factory=dict)
+    farther: dict[int, int] = field(default_factory=dict)
+
+    @cached_property
+    def edges(self) -> tuple[int, ...]:
+        """Last minutes of the buckets: when trains arrive and are to leave, and between those every ``width``."""
+        marks = {0, self.site.end}
+        for call in self.site.calls:
+            marks |= {call.arrive, self.lowest(call), call.latest}
+        edges: list[int] = []
+        for one, two in itertools.pairwise(sorted(marks)):
+            parts = -(-(two - one) // self.width)
+            edges += [one + (two - one) * part // parts for part in range(1, parts + 1)]
+        return tuple(edges)
+
+    def bucket(self, minute: int) -> int:
+        """The bucket k with e_{k-1} < minute <= e_k."""
+        return bisect_left(self.edges, minute)
+
+    def ends(self, bucket: int) -> int:
+        return self.edges[bucket] if bucket >= 0 else 0
+
+    def length(self, bucket: int) -> int:
+        return self.ends(bucket) - self.ends(bucket - 1)
+
+    def lowest(self, call: Call) -> int:
+        """Minute the train can leave at the earliest."""
+        return max(call.depart, call.arrive + 1)
+
+    def spans(self, call: Call, least: int) -> list[tuple[int, int]]:
+        """Last bucket and first possible minute of the spans in which the train may leave at ``least`` or later."""
+        found = []
+        before = None
+        for k in self.left[call.call_id]:
+            first = self.lowest(call) if before is None else self.ends(before) + 1
+            if self.ends(k) >= least:
+                found.append((k, max(first, least)))
+            before = k
+        return found
+
+    def share_left(self, call: Call, bucket: int, factor: float, up: bool = False) -> tuple[list[Term], float]:
+        """``factor * Y_tk`` as terms and constant; inside a span that at its beginning, or ``up`` at its end."""
+        columns = self.left[call.call_id]
+        if bucket >= max(columns):
+            return [], factor
+        if up:
+            return [(columns[min(k for k in columns if k >= bucket)], factor)], 0.0
+        past = [k for k in columns if k <= bucket]
+        return ([(columns[past[-1]], factor)], 0.0) if past else ([], 0.0)
+
+    def leaves_in(self, call: Call, bucket: int, factor: float) -> tuple[list[Term], float]:
+        """``factor * (Y_tk - Y_t,k-1)`` of a span."""
+        now, one = self.share_left(call, bucket, factor)
+        before, two = self.share_left(call, bucket - 1, -factor)
+        return now + before, one + two
+
+
+def span_ends(r: Relaxation, first: int, last: int) -> list[int]:
+    """Last buckets of the spans: at first as long as a bucket may be, then twice and four times that."""
+    found, since = [first], r.ends(first)
+    for k in range(first + 1, last):
+        length = r.width * min(4, 2 ** ((len(found) - 1) // SINGLE))
+        if r.ends(k + 1) - since > length:
+            found.append(k)
+            since = r.ends(k)
+    return found if last == first else [*found, last]
+
+
+def merged(terms: Iterable[Term]) -> list[Term]:
+    total: dict[int, float] = defaultdict(float)
+    for column, factor in terms:
+        total[column] += factor
+    return list(total.items())
