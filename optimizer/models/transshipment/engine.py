@@ -112,10 +112,14 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
 
     finder = threading.Thread(target=_watched_bound, args=(run,), daemon=True, name="bound")
     finder.start()
-    _improve(run, search)
-    if options.time_limit_s is not None or options.stop.is_set():
-        run.end.set()
-    finder.join()
+    searched = False
+    try:
+        _improve(run, search)
+        searched = True
+    finally:
+        if not searched or options.time_limit_s is not None or options.stop.is_set():
+            run.end.set()
+        finder.join()
     if run.failure is not None:
         raise run.failure
     run.tell()

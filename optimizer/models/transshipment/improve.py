@@ -165,6 +165,8 @@ def window(whole: Search, first: int, last: int, rounds: int, going: Callable[[]
     Trains up to ``MARGIN`` before and after take part as they are. Returns the number of moves played.
     """
     site = part(whole.site, first - MARGIN, last + MARGIN)
+    if not any(first <= call.arrive < last for call in site.calls):
+        return 1
     here = {call.call_id for call in site.calls}
     inside = {call.call_id for call in site.calls if first <= call.arrive < last}
     aims = {i.load_id: whole.aims[i.load_id] for i in site.loads if i.load_id in whole.aims}
