@@ -122,7 +122,9 @@ def enumerated(problem: FixedChargeProblem) -> float:
 
 def check(problem: FixedChargeProblem, found: FixedChargeResult) -> None:
     """Every rule again, and the cost."""
-    assert found.cost is not None and found.used is not None and found.unserved_t is not None
+    assert found.cost is not None
+    assert found.used is not None
+    assert found.unserved_t is not None
     demands, services = problem.quantity.size, problem.fixed_cost.size
     carried, volume, shared = np.zeros(demands), np.zeros(services), np.zeros(problem.capacity.size)
     cost = float(problem.fixed_cost @ found.used)
@@ -169,7 +171,9 @@ def test_without_a_list_of_routes_the_bound_holds(seed: int, must: bool, least: 
     assert all(note.bound is None or note.bound <= best + 1e-6 * abs(best) for note in bounds if np.isfinite(best))
     if found.cost is not None:
         check(problem, found)
-        assert found.bound is not None and found.bound <= best + 1e-6 * abs(best) and best <= found.cost + 1e-6 * best
+        assert found.bound is not None
+        assert found.bound <= best + 1e-6 * abs(best)
+        assert best <= found.cost + 1e-6 * best
 
 
 @settings(max_examples=40, deadline=None)
@@ -215,7 +219,8 @@ def test_graph_prices_are_those_of_all_its_routes() -> None:
     graph = problem.price
     assert isinstance(graph, RouteGraph)
     listed = graph.all_routes(1000)
-    assert listed is not None and listed.demand.size == 6 * 3 * 4
+    assert listed is not None
+    assert listed.demand.size == 6 * 3 * 4
     assert graph.all_routes(71) is None
     rng = np.random.default_rng(1)
     prices = rng.uniform(-5, 30, 7), np.empty(0), rng.uniform(0, 30, (6, 7))
@@ -242,7 +247,9 @@ def test_two_stages_agree_with_listed_routes() -> None:
 def test_a_short_time_still_gives_plan_and_bound() -> None:
     problem = two_stage(150, 20, 40, 2, 5000.0)
     found = solve_fixed_charge(problem, SolveOptions(time_limit_s=0.3))
-    assert found.status.has_plan and found.bound is not None and found.cost is not None
+    assert found.status.has_plan
+    assert found.bound is not None
+    assert found.cost is not None
     assert 0 < found.bound <= found.cost
     check(problem, found)
 
@@ -251,14 +258,18 @@ def test_a_stop_set_before_gives_plan_and_bound() -> None:
     stop = threading.Event()
     stop.set()
     found = solve_fixed_charge(two_stage(20, 3, 4, 2, 5000.0), SolveOptions(stop=stop))
-    assert found.status == Status.FEASIBLE and found.bound is not None
+    assert found.status == Status.FEASIBLE
+    assert found.bound is not None
 
 
 def test_same_seed_same_plan() -> None:
     problem = two_stage(12, 3, 4, 9, np.inf)
     first, second = (solve_fixed_charge(problem, SolveOptions(seed=3)) for _ in range(2))
-    assert first.cost == second.cost and first.bound == second.bound
-    assert first.flow_t is not None and second.flow_t is not None and np.array_equal(first.flow_t, second.flow_t)
+    assert first.cost == second.cost
+    assert first.bound == second.bound
+    assert first.flow_t is not None
+    assert second.flow_t is not None
+    assert np.array_equal(first.flow_t, second.flow_t)
 
 
 def test_a_demand_without_any_route_is_infeasible() -> None:
