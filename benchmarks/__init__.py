@@ -12,6 +12,7 @@ PROGRAMS = {
     "port-choice-ladder": "benchmarks.port_choice_ladder",
     "port-choice-peers": "benchmarks.peers",
     "facility-location": "benchmarks.facility_location",
+    "traffic-assignment": "benchmarks.traffic_assignment",
     "transshipment": "benchmarks.transshipment",
     "transshipment-ladder": "benchmarks.transshipment_ladder",
     "rolling-stock": "benchmarks.rolling_stock",

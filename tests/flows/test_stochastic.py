@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, linprog, minimize
 
 from optimizer.choice.model import Choices, ChoiceSets
-from optimizer.flows.stochastic import DelayFunctions, StochasticAssignment
+from optimizer.flows.delay import DelayFunctions
+from optimizer.flows.stochastic import StochasticAssignment
 from optimizer.flows.stochastic_newton import Equilibrium, stochastic_equilibrium
 
 

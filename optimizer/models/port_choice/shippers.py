@@ -18,7 +18,8 @@ import pandas as pd
 
 from optimizer.choice.model import Floats
 from optimizer.errors import UsageError, did_you_mean
-from optimizer.flows.stochastic import DelayFunctions, StochasticAssignment
+from optimizer.flows.delay import DelayFunctions
+from optimizer.flows.stochastic import StochasticAssignment
 from optimizer.flows.stochastic_newton import Equilibrium, stochastic_equilibrium
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.graph import named_resources, place_names, services_of, teu_per_tonne
