@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from optimizer.flows.fixed_charge import Columns, Floats, Ints, Priced
+from optimizer.flows.fixed_charge_problem import Columns, Floats, Ints, Priced
 
 
 @dataclass(frozen=True)

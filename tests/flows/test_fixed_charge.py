@@ -15,15 +15,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from optimizer.flows import fixed_charge
-from optimizer.flows.fixed_charge import (
-    Columns,
-    FixedChargeProblem,
-    FixedChargeResult,
-    Floats,
-    ListedRoutes,
-    solve_fixed_charge,
-)
+from optimizer.flows.fixed_charge import solve_fixed_charge
 from optimizer.flows.fixed_charge_graph import RouteGraph
+from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, FixedChargeResult, Floats, ListedRoutes
 from optimizer.models.family import SolveOptions
 from optimizer.result import Progress, Status
 
