@@ -18,6 +18,7 @@ LAYERS = {
     "api": 4,
     "models": 3,
     "flows": 2,
+    "scheduling": 2,
     "choice": 2,
     "solvers": 2,
     "network": 2,
