@@ -220,17 +220,151 @@ def without(v: int, previous: Any, following: Any, length: Any, before: Any, aft
 
 
 @njit(cache=True, nogil=True)
+def shifted(v: int, stop: int, forward: bool, limit: int, previous: Any, following: Any, length: Any, before: Any,
+            after: Any, head: Any, tail: Any, moved: Any, early: Any) -> int:  # fmt: skip
+    """
+    Longest path through what changes place when ``v`` moves right behind (``forward``) or before ``stop``.
+
+    An estimate: heads and tails outside the part that moves are taken as they are (Balas and Vazacopoulos, Management
+    Science 44, 1998). Leaves off above ``limit``. ``moved`` and ``early`` are scratch.
+    """
+    count = 0
+    if forward:
+        y = v
+        while y != stop:
+            y = after[y]
+            moved[count] = y
+            count += 1
+        moved[count] = v
+        count += 1
+        outer_before, outer_after = before[v], after[stop]
+    else:
+        moved[0] = v
+        count = 1
+        y = stop
+        while y != v:
+            moved[count] = y
+            count += 1
+            y = after[y]
+        outer_before, outer_after = before[stop], after[v]
+    ready = 0
+    if outer_before >= 0:
+        ready = head[outer_before] + length[outer_before]
+    for at in range(count):
+        y = moved[at]
+        if previous[y] >= 0:
+            ready = max(ready, head[previous[y]] + length[previous[y]])
+        early[at] = ready
+        ready += length[y]
+    behind = 0
+    if outer_after >= 0:
+        behind = tail[outer_after] + length[outer_after]
+    longest = 0
+    for at in range(count - 1, -1, -1):
+        y = moved[at]
+        if following[y] >= 0:
+            behind = max(behind, tail[following[y]] + length[following[y]])
+        behind += length[y]
+        longest = max(longest, early[at] + behind)
+        if longest > limit:
+            break
+    return longest
+
+
+@njit(cache=True, nogil=True)
+def insertion(v: int, k: int, u: int, d: int, previous: Any, following: Any, length: Any, before: Any, after: Any,
+              first: Any, order: Any, place: Any, head: Any, tail: Any, head_kept: Any, tail_kept: Any, last: Any,
+              marked: Any, touched: Any) -> tuple[int, int, int]:  # fmt: skip
+    """
+    Makespan, exactly, when ``v`` moves behind ``u`` (-1: to the front) on machine ``k``, where it takes ``d``.
+
+    The longest path either passes ``v`` or is that of the rest. Nothing is changed in the end.
+
+    Returns
+    -------
+    Makespan, longest path through ``v``, and work done.
+    """
+    left, right, kept = before[v], after[v], length[v]
+    if left >= 0:
+        after[left] = right
+    if right >= 0:
+        before[right] = left
+    length[v] = 0
+    rest, heads, tails = without(
+        v, previous, following, length, before, after, order, place, head, tail, last, marked, touched
+    )
+    begin, ending = head[v], tail[v]
+    w = after[u] if u >= 0 else first[k]
+    if w == v:
+        w = right
+    if u >= 0:
+        begin = max(begin, head[u] + length[u])
+    if w >= 0:
+        ending = max(ending, tail[w] + length[w])
+    length[v] = kept
+    if left >= 0:
+        after[left] = v
+    if right >= 0:
+        before[right] = v
+    for at in range(heads):
+        head[touched[at]] = head_kept[touched[at]]
+    for at in range(tails):
+        tail[touched[head.size + at]] = tail_kept[touched[head.size + at]]
+    path = begin + d + ending
+    return max(path, rest), path, heads + tails
+
+
+@njit(cache=True, nogil=True)
+def move(v: int, k: int, u: int, d: int, machine_of: Any, length: Any, before: Any, after: Any, first: Any) -> None:
+    """``v`` leaves its place and comes behind ``u`` (-1: to the front) on machine ``k``, where it takes ``d``."""
+    left, right = before[v], after[v]
+    if left >= 0:
+        after[left] = right
+    else:
+        first[machine_of[v]] = right
+    if right >= 0:
+        before[right] = left
+    if u >= 0:
+        w = after[u]
+        after[u] = v
+    else:
+        w = first[k]
+        first[k] = v
+    before[v] = u
+    after[v] = w
+    if w >= 0:
+        before[w] = v
+    machine_of[v] = k
+    length[v] = d
+
+
+@njit(cache=True, nogil=True)
+def offer(value: int, v: int, k: int, u: int, d: int, state: Any, values: Any, moves: Any, held: int) -> int:
+    """Keep the best moves by estimate, best first, ties at random; returns how many are held."""
+    size = values.size
+    if held == size and (value > values[size - 1] or (value == values[size - 1] and draw(state, 2) == 0)):
+        return held
+    at = held if held < size else size - 1
+    while at > 0 and (values[at - 1] > value or (values[at - 1] == value and draw(state, 2) == 0)):
+        values[at] = values[at - 1]
+        moves[at] = moves[at - 1]
+        at -= 1
+    values[at] = value
+    moves[at, 0], moves[at, 1], moves[at, 2], moves[at, 3] = v, k, u, d
+    return min(held + 1, size)
+
+
+@njit(cache=True, nogil=True)
 def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, machine: Any, duration: Any,
                 machine_of: Any, length: Any, before: Any, after: Any, first: Any,
-                tabu_arc: Any, tabu_machine: Any, base: int, work: int, patience: int, target: int, state: Any,
-                counters: Any, best_machine: Any, best_head: Any, best_order: Any) -> int:  # fmt: skip
+                tabu_arc: Any, tabu_machine: Any, base: int, looked_at: int, work: int, patience: int, target: int,
+                state: Any, counters: Any, best_machine: Any, best_head: Any, best_order: Any) -> int:  # fmt: skip
     """
-    Tabu search over reinsertions of the operations of a critical path.
+    Tabu search over moves of the operations of a critical path.
 
-    An operation leaves its machine; with heads and tails of what remains, the makespan of every insertion on each of
-    its machines is known exactly: the longest path either passes it or is that of the rest. Insertions that could close
-    a cycle are left out by comparing heads and tails. The best that is not tabu is done (Mastrolilli and Gambardella,
-    J. Scheduling 3, 2000).
+    Within its machine an operation goes to an end of its block (operations that follow one another on the path without
+    a break), or that at an end goes inside; to another machine it goes wherever heads and tails show that no cycle
+    closes. Moves are ranked by estimates, the best few again by their exact makespan; the best that is not tabu is done.
 
     Parameters
     ----------
@@ -241,6 +375,8 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
         before the second, or onto the machine; filled with zeros by the caller.
     base
         Least number of iterations that something stays tabu; at most twice as many.
+    looked_at
+        How many moves are ranked by their exact makespan.
     work, patience, target
         Ends when as many operations were looked at, after as many iterations without a new best, or at a makespan of
         ``target``.
@@ -255,14 +391,14 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
     Work done.
     """
     count = length.size
-    order = np.empty(count, np.int64)
-    place = np.empty(count, np.int64)
-    head = np.empty(count, np.int64)
-    tail = np.empty(count, np.int64)
-    head_kept = np.empty(count, np.int64)
-    tail_kept = np.empty(count, np.int64)
+    order, place = np.empty(count, np.int64), np.empty(count, np.int64)
+    head, tail = np.empty(count, np.int64), np.empty(count, np.int64)
+    head_kept, tail_kept = np.empty(count, np.int64), np.empty(count, np.int64)
+    path, moved, early = np.empty(count, np.int64), np.empty(count + 1, np.int64), np.empty(count + 1, np.int64)
     touched = np.empty(2 * count, np.int64)
     marked = np.zeros(count, np.bool_)
+    values, moves = np.empty(looked_at, np.int64), np.empty((looked_at, 4), np.int64)
+    forced = np.empty(4, np.int64)
     makespan = times(previous, following, length, before, after, order, place, head, tail)
     iteration, stale, best = counters
     if best < 0:
@@ -274,8 +410,6 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
     while done < work and stale < patience and best > target:
         iteration += 1
         stale += 1
-        head_kept[:] = head
-        tail_kept[:] = tail
         # A critical path, chosen at random where it branches.
         ties = 0
         x = -1
@@ -284,18 +418,12 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
                 ties += 1
                 if draw(state, ties) == 0:
                     x = v
-        found_makespan = np.int64(2**62)
-        found_path = np.int64(2**62)
-        found_v = found_k = found_u = found_d = -1
-        equal = 0
-        forced = 0
-        forced_v = forced_k = forced_u = forced_d = -1
+        steps = 0
         while x >= 0:
-            v = x
-            # The next on the path, before v is taken out.
-            x = -1
-            end = head[v] + length[v]
-            job_next, machine_next = following[v], after[v]
+            path[steps] = x
+            steps += 1
+            end = head[x] + length[x]
+            job_next, machine_next = following[x], after[x]
             if job_next >= 0 and (head[job_next] != end or end + length[job_next] + tail[job_next] != makespan):
                 job_next = -1
             if machine_next >= 0 and (
@@ -305,26 +433,67 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
             x = job_next
             if machine_next >= 0 and (job_next < 0 or draw(state, 2) == 0):
                 x = machine_next
-            options = option_start[v + 1] - option_start[v]
-            own = machine_of[v]
-            left, right = before[v], after[v]
-            if options == 1 and left < 0 and right < 0:
+        held = 0
+        barred = 0
+        begin_block = 0
+        while begin_block < steps:
+            end_block = begin_block
+            while end_block + 1 < steps and after[path[end_block]] == path[end_block + 1]:
+                end_block += 1
+            front, back = path[begin_block], path[end_block]
+            # Within the block: each to its end and front, and its two ends to each place inside.
+            for case in range(4):
+                for at in range(begin_block, end_block + 1):
+                    y = path[at]
+                    if case == 0:
+                        v, stop, forward = y, back, True
+                    elif case == 1:
+                        v, stop, forward = y, front, False
+                    elif case == 2:
+                        v, stop, forward = front, y, True
+                    else:
+                        v, stop, forward = back, y, False
+                    if v == stop or (case >= 2 and (at == begin_block or at == end_block)):
+                        continue
+                    if case == 1 and at == begin_block + 1:
+                        continue  # the same exchange as the front moving behind it
+                    tabu = False
+                    if forward:
+                        x = following[v]
+                        if x >= 0 and (stop == x or head[stop] >= head[x] + length[x]):
+                            continue
+                        y = v
+                        while y != stop and not tabu:
+                            y = after[y]
+                            tabu = tabu_arc[y, v] > iteration
+                        u = stop
+                    else:
+                        x = previous[v]
+                        if x >= 0 and (stop == x or tail[stop] >= tail[x] + length[x]):
+                            continue
+                        y = v
+                        while y != stop and not tabu:
+                            y = before[y]
+                            tabu = tabu_arc[v, y] > iteration
+                        u = before[stop]
+                    done += 2
+                    if tabu:
+                        barred += 1
+                        if draw(state, barred) == 0:
+                            forced[0], forced[1], forced[2], forced[3] = v, machine_of[v], u, length[v]
+                    limit = best - 1 if tabu else np.int64(2**62)
+                    if not tabu and held == looked_at:
+                        limit = values[held - 1]
+                    value = shifted(v, stop, forward, limit, previous, following, length, before, after, head, tail,
+                                    moved, early)  # fmt: skip
+                    if value <= limit:
+                        held = offer(value, v, machine_of[v], u, length[v], state, values, moves, held)
+            begin_block = end_block + 1
+        # To other machines.
+        for at in range(steps):
+            v = path[at]
+            if option_start[v + 1] - option_start[v] == 1:
                 continue
-            # Alone on its machine's part of the path, and nowhere else to go: moving it cannot shorten the path.
-            if options == 1:
-                first_of_block = left < 0 or head[left] + length[left] != head[v]
-                last_of_block = right < 0 or tail[right] + length[right] != tail[v]
-                if first_of_block and last_of_block:
-                    continue
-            if left >= 0:
-                after[left] = right
-            if right >= 0:
-                before[right] = left
-            kept = length[v]
-            length[v] = 0
-            rest, heads, tails = without(v, previous, following, length, before, after, order, place, head, tail,
-                                         last, marked, touched)  # fmt: skip
-            done += heads + tails
             job_before, job_after = previous[v], following[v]
             ready = np.int64(0)
             behind = np.int64(0)
@@ -338,120 +507,71 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
                 limit_head = head[job_after] + length[job_after]
             for option in range(option_start[v], option_start[v + 1]):
                 k = machine[option]
+                if k == machine_of[v]:
+                    continue
                 d = duration[option]
-                blocked = k != own and tabu_machine[v, k] > iteration
-                # On its own machine: all that v would pass towards the end, or towards the front.
+                tabu = tabu_machine[v, k] > iteration
                 u = -1
                 w = first[k]
-                if k == own and w == v:
-                    w = right
-                passed_left = False
-                if k == own and left >= 0:
-                    # v would come before left and all from w on: tabu if any of these arcs is.
-                    y = left
-                    while y >= 0:
-                        if tabu_arc[v, y] > iteration:
-                            passed_left = True
-                            break
-                        y = before[y]
-                barrier = -1
-                if passed_left:
-                    barrier = y
-                passed_right = False
-                own_side_left = k == own and left >= 0
                 while True:
-                    if u >= 0:
-                        if u == job_after or head[u] >= limit_head:
-                            break
-                        if u == barrier:
-                            barrier = -1
-                        if k == own and not own_side_left and tabu_arc[u, v] > iteration:
-                            passed_right = True
-                        if u == left:
-                            own_side_left = False
-                    if not (k == own and u == left) and (w < 0 or (w != job_before and tail[w] < limit_tail)):
+                    if u >= 0 and (u == job_after or head[u] >= limit_head):
+                        break
+                    done += 1
+                    if w < 0 or (w != job_before and tail[w] < limit_tail):
                         begin = ready
                         if u >= 0:
                             begin = max(begin, head[u] + length[u])
                         ending = behind
                         if w >= 0:
                             ending = max(ending, tail[w] + length[w])
-                        path = begin + d + ending
-                        value = max(path, rest)
-                        tabu = blocked or passed_right or barrier >= 0
+                        value = begin + d + ending
                         if not tabu or value < best:
-                            if value < found_makespan or (value == found_makespan and path < found_path):
-                                found_makespan, found_path = value, path
-                                found_v, found_k, found_u, found_d = v, k, u, d
-                                equal = 1
-                            elif value == found_makespan and path == found_path:
-                                equal += 1
-                                if draw(state, equal) == 0:
-                                    found_v, found_k, found_u, found_d = v, k, u, d
-                        else:
-                            forced += 1
-                            if draw(state, forced) == 0:
-                                forced_v, forced_k, forced_u, forced_d = v, k, u, d
-                    done += 1
+                            held = offer(value, v, k, u, d, state, values, moves, held)
+                        if tabu:
+                            barred += 1
+                            if draw(state, barred) == 0:
+                                forced[0], forced[1], forced[2], forced[3] = v, k, u, d
                     if w < 0:
                         break
                     u = w
                     w = after[w]
-                    if w == v:
-                        w = right
-            # Put v back.
-            length[v] = kept
-            if left >= 0:
-                after[left] = v
-            if right >= 0:
-                before[right] = v
-            for at in range(heads):
-                head[touched[at]] = head_kept[touched[at]]
-            for at in range(tails):
-                tail[touched[count + at]] = tail_kept[touched[count + at]]
-        if found_v < 0:
-            if forced_v < 0:
-                stale = patience  # nothing on the path can move: it is a chain that cannot be shortened
+        if held == 0:
+            if barred == 0:
+                stale = patience  # nothing on the path can move: a chain that cannot be shortened
                 break
-            found_v, found_k, found_u, found_d = forced_v, forced_k, forced_u, forced_d
-        v, k, u = found_v, found_k, found_u
-        own = machine_of[v]
+            v, k, u, d = forced
+        else:
+            chosen = 0
+            if held > 1:
+                head_kept[:] = head
+                tail_kept[:] = tail
+                least = np.int64(2**62)
+                least_path = np.int64(2**62)
+                for at in range(held):
+                    v, k, u, d = moves[at]
+                    value, through, spent = insertion(
+                        v, k, u, d, previous, following, length, before, after, first, order, place, head, tail,
+                        head_kept, tail_kept, last, marked, touched,
+                    )  # fmt: skip
+                    done += spent
+                    if value < least or (value == least and through < least_path):
+                        least, least_path, chosen = value, through, at
+            v, k, u, d = moves[chosen]
         until = iteration + base + draw(state, base + 1)
-        if own == k:
+        if machine_of[v] != k:
+            tabu_machine[v, machine_of[v]] = until
+        elif u >= 0 and place[u] > place[v]:
             # What v passes may not be passed back for a while.
-            if u >= 0 and place[u] > place[v]:
-                y = after[v]
-                while True:
-                    tabu_arc[v, y] = until
-                    if y == u:
-                        break
-                    y = after[y]
-            else:
-                y = before[v]
-                while y != u:
-                    tabu_arc[y, v] = until
-                    y = before[y]
+            y = v
+            while y != u:
+                y = after[y]
+                tabu_arc[v, y] = until
         else:
-            tabu_machine[v, own] = until
-        left, right = before[v], after[v]
-        if left >= 0:
-            after[left] = right
-        else:
-            first[own] = right
-        if right >= 0:
-            before[right] = left
-        if u >= 0:
-            w = after[u]
-            after[u] = v
-        else:
-            w = first[k]
-            first[k] = v
-        before[v] = u
-        after[v] = w
-        if w >= 0:
-            before[w] = v
-        machine_of[v] = k
-        length[v] = found_d
+            y = before[v]
+            while y != u:
+                tabu_arc[y, v] = until
+                y = before[y]
+        move(v, k, u, d, machine_of, length, before, after, first)
         makespan = times(previous, following, length, before, after, order, place, head, tail)
         done += 2 * count
         if makespan < best:

@@ -22,6 +22,7 @@ ROUND_WORK = 40_000_000
 """Operations looked at by a walker in a round: some tenths of a second."""
 PATIENCE = 4_000
 POOL = 10
+LOOKED_AT = int(__import__("os").environ.get("LA", "4"))
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Walker:
             amount -= max(1, kernels.tabu_search(
                 self._previous, self._following, self._last, problem.option_start, problem.machine, problem.duration,
                 self._machine, self._length, self._before, self._after, self._first, self._tabu_arc,
-                self._tabu_machine, self._base, amount, PATIENCE, target, self._state, self._counters,
+                self._tabu_machine, self._base, LOOKED_AT, amount, PATIENCE, target, self._state, self._counters,
                 self._best_machine, self._best_head, self._best_order,
             ))  # fmt: skip
             reached = self._counters[2] <= target
