@@ -364,7 +364,7 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
 
     Within its machine an operation goes to an end of its block (operations that follow one another on the path without
     a break), or that at an end goes inside; to another machine it goes wherever heads and tails show that no cycle
-    closes. Moves are ranked by estimates, the best few again by their exact makespan; the best that is not tabu is done.
+    closes. Moves are ranked by estimates, the best few again by exact makespan; the best that is not tabu is done.
 
     Parameters
     ----------
@@ -453,7 +453,7 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
                         v, stop, forward = front, y, True
                     else:
                         v, stop, forward = back, y, False
-                    if v == stop or (case >= 2 and (at == begin_block or at == end_block)):
+                    if v == stop or (case >= 2 and at in (begin_block, end_block)):
                         continue
                     if case == 1 and at == begin_block + 1:
                         continue  # the same exchange as the front moving behind it
