@@ -180,6 +180,7 @@ class _Search:
         p = self.problem
         master.bound_services(lower, upper)
         closed = np.where(upper > 0, 0.0, CLOSED_PRICE)
+        before = -np.inf
         while not master.out_of_time:
             if not master.solve():
                 return False
@@ -205,9 +206,12 @@ class _Search:
             new = self._add(self._best_of(priced, service_price, pair_price, resource_price, under))
             if links + new == 0:
                 return True
+            # Rows just added lift the relaxation, so routes being exact ends it only once rows lift it no more.
             room = 1e-9 if links == 0 and master.method == "simplex" else 1e-5
-            if root and self.bound >= value - room * abs(value):
+            lifted = links > 0 and value > before + room * abs(value)
+            if root and not lifted and self.bound >= value - room * abs(value):
                 return True
+            before = value
         return False
 
     def _fix(self) -> None:
