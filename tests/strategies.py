@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -484,6 +485,16 @@ def corridors(**parameters: Any) -> st.SearchStrategy[Corridor]:
 # --------------------------------------------------------------------------------------------------------------------
 # 3a. Port choice
 # --------------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def whole_corridors(draw: st.DrawFn, **parameters: Any) -> Corridor:
+    """Corridors of :func:`corridors` some of whose shipments are indivisible."""
+    drawn = draw(corridors(**parameters))
+    shipments = drawn.tables["shipments"]
+    size = len(shipments)
+    whole = draw(st.lists(st.booleans(), min_size=size, max_size=size).filter(any), label="indivisible")
+    return replace(drawn, tables={**drawn.tables, "shipments": shipments.assign(indivisible=whole)})
 
 
 # --------------------------------------------------------------------------------------------------------------------

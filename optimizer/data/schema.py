@@ -299,6 +299,7 @@ class Shipment(Row):
     due_day: Day = Field(description="day it should have arrived; later costs ``late_usd_per_t_day``")
     late_usd_per_t_day: NonNegative = Field(0.0, description="cost of a tonne a day late")
     unserved_usd_per_t: NonNegative = Field(description="cost of not serving a tonne")
+    indivisible: Flag = Field(False, description="1 when all its tonnes travel together: one route, the same days")
 
 
 class Contract(Row):

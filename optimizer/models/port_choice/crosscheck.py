@@ -1,7 +1,8 @@
 """Port choice a second time, in OR-Tools MathOpt, with the lanes that may share tonnes merged.
 
 Demands with the same commodity, destination and (dated) deadline have equal arc costs and the same sink; only their
-origins differ. One flow per such group k replaces theirs:
+origins differ. One flow per such group k replaces theirs (an indivisible demand is a group of its own, and its flow on
+an arc a binary times its tonnes):
 
     min   sum_k sum_a g_ka f_ka + sum_d p_d u_d + sum_s F_s y_s
     s.t.  flow out of v - flow into v = sum over the demands d of k that start at v of (Q_d - u_d),  v not the sink
@@ -25,7 +26,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.compact import keep_time, solve_compact
 from optimizer.models.port_choice.exact import find_conflicts
 from optimizer.models.port_choice.graph import Demand, FlowGraph
-from optimizer.models.port_choice.plan import Plan, Route, decompose, make_plan
+from optimizer.models.port_choice.plan import Plan, Route, decompose, make_plan, rounded
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.network.paths import shortest_path_tree
 from optimizer.result import Outcome, Status
@@ -34,8 +35,8 @@ from optimizer.solvers.watch import Watch
 
 
 def solve_crosscheck(problem: PortChoice, options: SolveOptions) -> Outcome:
-    """Solve the merged model; ``options.solver`` is ``highs``, ``glop``, ``pdlp`` or ``scip`` (contracts need highs
-    or scip)."""
+    """Solve the merged model; ``options.solver`` is ``highs``, ``glop``, ``pdlp`` or ``scip`` (contracts and
+    indivisible shipments need highs or scip)."""
     return solve_compact(problem, options, _Merged, find_conflicts)
 
 
@@ -55,14 +56,20 @@ class _Merged:
         ]
         self.taken = [model.add_binary_variable(name=f"taken {service.contract_id}") for service in graph.services]
         self.flow: dict[Hashable, dict[int, mathopt.Variable]] = {}
+        self.unit: dict[Hashable, float] = {}
         cost: list[mathopt.LinearExpression | mathopt.LinearTerm] = []
-        on_arc: dict[int, list[tuple[Demand, mathopt.Variable]]] = defaultdict(list)
+        on_arc: dict[int, list[tuple[Demand, mathopt.LinearTerm]]] = defaultdict(list)
         for key, members in self.groups.items():
             keep_time(watch)
             first = graph.demands[members[0]]
             arcs = np.unique(np.concatenate([graph.demands[number].arcs for number in members]))
-            flows = {arc: model.add_variable(lb=0.0) for arc in arcs.tolist()}
-            self.flow[key] = flows
+            # Tonnes that one unit of a variable stands for
+            self.unit[key] = first.quantity_t if first.indivisible else 1.0
+            self.flow[key] = {
+                arc: model.add_binary_variable() if first.indivisible else model.add_variable(lb=0.0)
+                for arc in arcs.tolist()
+            }
+            flows = {arc: self.unit[key] * variable for arc, variable in self.flow[key].items()}
             cost += [usd * f for usd, f in zip(graph.arc_usd_per_t(first)[arcs].tolist(), flows.values(), strict=True)]
             for arc, variable in flows.items():
                 on_arc[arc].append((first, variable))
@@ -73,7 +80,7 @@ class _Merged:
         self._share(on_arc)
         self._contract(on_arc)
 
-    def _conserve(self, members: Sequence[int], flows: Mapping[int, mathopt.Variable], sink: int) -> None:
+    def _conserve(self, members: Sequence[int], flows: Mapping[int, mathopt.LinearTerm], sink: int) -> None:
         balance: dict[int, list[mathopt.LinearTerm | mathopt.Variable]] = defaultdict(list)
         supply: dict[int, float] = defaultdict(float)
         for arc, variable in flows.items():
@@ -87,7 +94,7 @@ class _Merged:
         for vertex, terms in balance.items():
             self.model.add_linear_constraint(mathopt.fast_sum(terms) == supply.get(vertex, 0.0))
 
-    def _share(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.Variable]]]) -> None:
+    def _share(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.LinearTerm]]]) -> None:
         self.limits: dict[int, mathopt.LinearConstraint] = {}
         for number, limit in enumerate(self.graph.limits):
             keep_time(self.watch)
@@ -96,7 +103,7 @@ class _Merged:
                 total = mathopt.fast_sum(use * f for use, f in uses)
                 self.limits[number] = self.model.add_linear_constraint(total <= limit.capacity)
 
-    def _contract(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.Variable]]]) -> None:
+    def _contract(self, on_arc: Mapping[int, Sequence[tuple[Demand, mathopt.LinearTerm]]]) -> None:
         demand_t = {key: sum(self.graph.demands[n].quantity_t for n in mine) for key, mine in self.groups.items()}
         for service, taken in zip(self.graph.services, self.taken, strict=True):
             passing = [pair for arc in service.arcs.tolist() for pair in on_arc.get(arc, ())]
@@ -106,14 +113,15 @@ class _Merged:
             if service.least_t <= 0:
                 continue
             self.model.add_linear_constraint(volume - service.least_t * taken >= 0.0)
-            for key, flows in self.flow.items():
+            for key, variables in self.flow.items():
+                flows = {arc: self.unit[key] * variable for arc, variable in variables.items()}
                 self._no_return(service.arcs, flows, self.graph.demands[self.groups[key][0]].sink)
                 left = mathopt.fast_sum(self.unserved[number] for number in self.groups[key])
                 for arcs in service.passes:  # row (6)
                     once = mathopt.fast_sum(flows[arc] for arc in arcs.tolist() if arc in flows)
                     self.model.add_linear_constraint(once + left <= demand_t[key])
 
-    def _no_return(self, arcs: np.ndarray, flows: Mapping[int, mathopt.Variable], sink: int) -> None:
+    def _no_return(self, arcs: np.ndarray, flows: Mapping[int, mathopt.LinearTerm], sink: int) -> None:
         """Row (5) of ``exact.py``: what enters a place over the arc of a contract leaves it other than back."""
         tail, head = self.graph.tail, self.graph.head
         for arc in sorted(set(arcs.tolist()) & flows.keys()):
@@ -121,6 +129,10 @@ class _Merged:
             if head[arc] != sink:
                 onward = [f for out, f in flows.items() if tail[out] == head[arc] and head[out] != tail[arc]]
                 self.model.add_linear_constraint(mathopt.fast_sum(onward) - flows[arc] >= 0.0)
+
+    @property
+    def _has_binaries(self) -> bool:
+        return bool(self.taken) or any(demand.indivisible for demand in self.graph.demands)
 
     def prices(self, result: MathOptResult) -> dict[int, float]:
         """Limit number -> USD per further unit."""
@@ -130,7 +142,7 @@ class _Merged:
         """Status and lower bound; where the solver gives none, that of its prices."""
         result = self.result = solve_mathopt(self.model, options)
         bound = result.bound
-        if bound is None and not self.taken and result.duals:
+        if bound is None and not self._has_binaries and result.duals:
             bound = lagrangian_bound(self.graph, self.prices(result))
         return result.status, bound
 
@@ -145,13 +157,15 @@ class _Merged:
         assert result is not None
         served: list[list[Route]] = [[] for _ in self.graph.demands]
         for key, members in self.groups.items():
-            flow = {arc: result.values[variable] for arc, variable in self.flow[key].items()}
+            flow = {arc: self.unit[key] * result.values[variable] for arc, variable in self.flow[key].items()}
+            if self.graph.demands[members[0]].indivisible:
+                flow = rounded(self.graph.demands[members[0]], flow)
             for number in members:
                 demand = self.graph.demands[number]
                 wanted = demand.quantity_t - max(result.values[self.unserved[number]], 0.0)
                 served[number] = decompose(self.graph, flow, demand.source, demand.sink, wanted)
         taken = [result.values[variable] > 0.5 for variable in self.taken]
-        return make_plan(self.graph, served, taken, {} if self.taken else self.prices(result))
+        return make_plan(self.graph, served, taken, {} if self._has_binaries else self.prices(result))
 
 
 def lagrangian_bound(graph: FlowGraph, prices: Mapping[int, float]) -> float:

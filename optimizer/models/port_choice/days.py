@@ -228,13 +228,14 @@ def _demands(
                 f"{len(problem.demand())} shipments over {problem.corridor.config.horizon.days} days counted); shorten "
                 "the horizon, merge shipments, or plan the annual lanes (without dates)"
             )
+        whole = bool(row["indivisible"])
         demand_id, place = str(row["demand_id"]), f"{names[row['origin']]} > {names[row['destination']]}"
         deadlines[demand_id] = (release_day, due_day, late)
         demands.append(
             Demand(
                 demand_id, place, commodity_id, float(row["quantity_t"]), penalty, teu[commodity_id],
                 start + mine.first_vertex, sink + mine.first_vertex, arcs + mine.first_arc,
-                cost[arcs], float(after[start]), (commodity_id, sink, due_day, late),
+                cost[arcs], float(after[start]), (commodity_id, sink, due_day, late, demand_id if whole else ""), whole,
             )
         )  # fmt: skip
     return tuple(demands), deadlines

@@ -5,7 +5,7 @@ Sets and data
     d may use A_d at g_da USD per tonne; r limits with capacity K_r, of which a tonne of d takes k_rd on each arc of
     A_r; s contracts over the arcs A_s, with fixed cost F_s and volumes m_s and M_s.
 Variables
-    flow f_da >= 0 tonnes; unserved u_d >= 0 tonnes; taken y_s in {0, 1}
+    flow f_da >= 0 tonnes; unserved u_d >= 0 tonnes; taken y_s in {0, 1}; passes x_da in {0, 1} for indivisible d
 
     min   sum_d sum_{a in A_d} g_da f_da + sum_d p_d u_d + sum_s F_s y_s
     (1)   demand_d         out of the source of d:  sum f_da + u_d = Q_d
@@ -15,6 +15,7 @@ Variables
     (5)   onward_d_a       f_da <= flow that leaves the head of a and does not turn back, for the arcs of
                           contracts with m_s > 0
     (6)   once_d_s         sum over the arcs of one asset of s:  f_da <= Q_d - u_d, for contracts with m_s > 0
+    (7)   whole_d_a        f_da = Q_d x_da, for indivisible d: with (1) and (2) one route takes all, or nothing moves
 
 With ``serve_all`` there are no u_d. Rows (5) and (6) hold for every set of routes that do not come back to where they
 were; without them tonnes might go to and fro to fill a least volume. Where a plan still circles, its loops are cut
@@ -90,6 +91,10 @@ class Names:
         return name
 
 
+WHOLE_NUMBERS = {"mip_feasibility_tolerance": 1e-9}
+"""Tonnes hang on the binaries of indivisible demands; at the solver's own 1e-6 they would show."""
+
+
 @dataclass
 class Formulation:
     """
@@ -105,6 +110,7 @@ class Formulation:
     flow: list[dict[int, pulp.LpVariable]] = field(init=False, default_factory=list)
     unserved: list[pulp.LpVariable | None] = field(init=False, default_factory=list)
     taken: list[pulp.LpVariable] = field(init=False, default_factory=list)
+    passes: list[pulp.LpVariable] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.lp = pulp.LpProblem("port_choice", pulp.LpMinimize)
@@ -133,6 +139,9 @@ class Formulation:
             self._keep_limit(number, limit)
         for service, taken in zip(graph.services, self.taken, strict=True):
             self._keep_contract(service, taken)
+        for demand, flows in zip(graph.demands, self.flow, strict=True):
+            if demand.indivisible:
+                self._keep_whole(demand, flows)
 
     def _variable(self, *name: object) -> pulp.LpVariable:
         return self.lp.add_variable(self.name(*name), lowBound=0)
@@ -200,6 +209,15 @@ class Formulation:
             for arcs in service.passes:
                 self._pass_once(service, arcs.tolist())
 
+    def _keep_whole(self, demand: Demand, flows: dict[int, pulp.LpVariable]) -> None:
+        """(7) All tonnes of an indivisible demand pass an arc, or none."""
+        keep_time(self.watch)
+        for arc, variable in flows.items():
+            name = demand.demand_id, self.graph.label(arc)
+            all_pass = self.lp.add_variable(self.name("passes", *name), cat=pulp.LpBinary)
+            self.passes.append(all_pass)
+            self._row([(variable, 1.0), (all_pass, -demand.quantity_t)], pulp.LpConstraintEQ, 0.0, "whole", *name)
+
     def _pass_once(self, service: Service, arcs: Iterable[int]) -> None:
         """(6) A tonne passes an asset of a contract once at most."""
         for demand, flows, unserved in zip(self.graph.demands, self.flow, self.unserved, strict=True):
@@ -238,7 +256,7 @@ class Formulation:
 
     def solve(self, options: SolveOptions) -> tuple[Status, float | None]:
         """Status and lower bound of the model as it stands."""
-        result = solve_model(self.lp, options)
+        result = solve_model(self.lp, options, highs_options=WHOLE_NUMBERS if self.passes else None)
         return result.status, result.bound
 
     def close(self, services: Collection[int]) -> None:
@@ -247,7 +265,7 @@ class Formulation:
             self.taken[number].upBound = 0
 
     def plan(self, options: SolveOptions) -> Plan:
-        """The plan in the variables' values; with contracts, of the LP that keeps them as chosen."""
+        """The plan in the variables' values; with binaries, of the LP that keeps them as chosen."""
         prices = self.fixed_prices(options)
         flows = [{arc: variable.value() or 0.0 for arc, variable in mine.items()} for mine in self.flow]
         return read_plan(self.graph, flows, [(y.value() or 0.0) > 0.5 for y in self.taken], prices)
@@ -257,18 +275,19 @@ class Formulation:
         Limit number -> USD per unit of further capacity, after a solve.
 
         An integer model has no duals, and its flows carry the tolerance of its binaries; so it is solved again as
-        the LP with the contracts as chosen. Where that does not end in time, the values stay and there are no
+        the LP with the binaries as chosen. Where that does not end in time, the values stay and there are no
         prices.
         """
-        if self.taken:
+        binaries = [*self.taken, *self.passes]
+        if binaries:
             variables = self.lp.variables()
             values = [variable.value() for variable in variables]
-            bounds = [(y.lowBound, y.upBound) for y in self.taken]
-            for y in self.taken:
+            bounds = [(y.lowBound, y.upBound) for y in binaries]
+            for y in binaries:
                 y.lowBound = y.upBound = round(y.value() or 0.0)
                 y.cat = pulp.LpContinuous
             result = solve_model(self.lp, replace(options, on_progress=None))
-            for y, (low, high) in zip(self.taken, bounds, strict=True):
+            for y, (low, high) in zip(binaries, bounds, strict=True):
                 y.lowBound, y.upBound, y.cat = low, high, pulp.LpInteger
             if result.status is not Status.OPTIMAL:
                 for variable, value in zip(variables, values, strict=True):

@@ -45,6 +45,8 @@ class Demand:
         Cost of the cheapest route without any limits; ``inf`` when there is none.
     group
         Demands with equal groups share sink and arc costs, so that their tonnes may be mixed.
+    indivisible
+        All its tonnes take one route, or all stay behind; such a demand has a group of its own.
     """
 
     demand_id: str
@@ -59,6 +61,7 @@ class Demand:
     cost_usd_per_t: Floats
     cheapest_usd_per_t: float
     group: Hashable
+    indivisible: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.data.columns import frame
-from optimizer.models.port_choice.graph import FlowGraph
+from optimizer.models.port_choice.graph import Demand, FlowGraph
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, TOLERANCE
 from optimizer.result import Outcome, Solution, Status
 
@@ -110,10 +110,17 @@ def read_plan(
 ) -> Plan:
     """Plan in a solver's arc flows (arc -> tonnes, for every demand)."""
     served = [
-        decompose(graph, dict(mine), demand.source, demand.sink, demand.quantity_t)
+        decompose(graph, rounded(demand, mine), demand.source, demand.sink, demand.quantity_t)
         for demand, mine in zip(graph.demands, flows, strict=True)
     ]
     return make_plan(graph, served, taken, prices)
+
+
+def rounded(demand: Demand, flow: Mapping[int, float]) -> dict[int, float]:
+    """All or nothing on the arcs of an indivisible demand; a solver's binaries are off by its tolerance."""
+    if not demand.indivisible:
+        return dict(flow)
+    return {arc: demand.quantity_t for arc, tonnes in flow.items() if tonnes > demand.quantity_t / 2}
 
 
 def make_plan(
@@ -207,10 +214,18 @@ def _trimmed(graph: FlowGraph, routes: Sequence[list[Route]]) -> list[list[Route
     for number in [n for n, limit in enumerate(graph.limits) if used[n] > limit.capacity * (1 + NOISE) + NOISE]:
         limit = graph.limits[number]
         arcs = set(limit.arcs.tolist())
+        fixed = 0.0
+        for demand, mine in zip(graph.demands, trimmed, strict=True):  # what cannot shrink goes first, while it fits
+            if demand.indivisible and (units := graph.use(limit, demand)) > 0:
+                need = sum(units * t * len(arcs.intersection(path)) for path, t in mine)
+                if fixed + need > limit.capacity + TOLERANCE / 2 * max(1.0, limit.capacity):
+                    mine.clear()
+                else:
+                    fixed += need
         now = _used(graph, [_on_arcs(mine) for mine in trimmed])[number]
-        factor = min(limit.capacity / now, 1.0) if now > 0 else 1.0
+        factor = min(max(limit.capacity - fixed, 0.0) / (now - fixed), 1.0) if now > fixed else 1.0
         for demand, mine in zip(graph.demands, trimmed, strict=True):
-            if graph.use(limit, demand) > 0:
+            if not demand.indivisible and graph.use(limit, demand) > 0:
                 mine[:] = [(path, t * factor if arcs.intersection(path) else t) for path, t in mine]
                 mine[:] = [(path, t) for path, t in mine if t > NOISE * demand.quantity_t]
     return trimmed

@@ -133,7 +133,7 @@ class PortChoice:
     def demand(self) -> pd.DataFrame:
         """Lanes or shipments with columns ``demand_id, origin, destination, commodity_id, quantity_t,
         unserved_usd_per_t``
-        (dated also ``release_day, due_day, late_usd_per_t_day``), in the order of the instance."""
+        (dated also ``release_day, due_day, late_usd_per_t_day, indivisible``), in the order of the instance."""
         table = self.corridor.table(self.demand_table)
         renamed = table.rename(
             columns={"shipment_id": "demand_id"}
@@ -142,7 +142,7 @@ class PortChoice:
         )
         columns = ["demand_id", "origin", "destination", "commodity_id", "quantity_t", "unserved_usd_per_t"]
         if self.dated:
-            columns += ["release_day", "due_day", "late_usd_per_t_day"]
+            columns += ["release_day", "due_day", "late_usd_per_t_day", "indivisible"]
         return renamed[columns]
 
     def _empty_demand(self) -> list[Fault]:

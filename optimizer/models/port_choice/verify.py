@@ -72,6 +72,7 @@ class _Check:
         """All of them; the routes come first, because they fill the sums the other rules look at."""
         yield from self._routes()
         yield from self._quantities()
+        yield from self._whole()
         yield from self._contracts()
         yield from self._capacities()
         yield from self._prices()
@@ -188,6 +189,21 @@ class _Check:
                 yield Violation("served and unserved differ from the demand", f"{self._where(demand)}", amount, "t")
             if self.problem.serve_all and _exceeds(left, Fraction(0)):
                 yield Violation("demand must be served in full", f"{self._where(demand)}", float(left), "t unserved")
+
+    def _whole(self) -> Iterator[Violation]:
+        """An indivisible demand is on one route with all its tonnes, or stays behind with all of them."""
+        if not self.problem.dated:
+            return
+        moved: dict[str, list[Fraction | None]] = defaultdict(list)
+        for row in self.solution["routes"].to_dict("records"):
+            moved[row["demand_id"]].append(_number(row["quantity_t"]))
+        for name, demand in self.demands.items():
+            mine = moved[name] if demand["indivisible"] else []
+            if len(mine) > 1:
+                yield Violation("indivisible shipment is split over routes", self._where(demand), len(mine), "routes")
+            elif mine and mine[0] is not None and _differs(mine[0], exact(demand["quantity_t"])):
+                left = float(exact(demand["quantity_t"]) - mine[0])
+                yield Violation("indivisible shipment moves in part", self._where(demand), left, "t left behind")
 
     def _where(self, demand: Record) -> str:
         return f"demand {demand['demand_id']} ({demand['origin']} > {demand['destination']})"
