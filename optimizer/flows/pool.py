@@ -141,6 +141,14 @@ class RoutePool:
         part.copy_routes(self, wanted)
         return part
 
+    def repriced(self, change: Floats) -> RoutePool:
+        """A pool of its own with the same routes and tonnes, their costs changed by so much a unit of each cell."""
+        other = self.part(np.ones(self.num_routes, dtype=np.bool_))
+        owner = np.repeat(np.arange(self.num_routes), np.diff(self.start))
+        tolls = np.bincount(owner, weights=self.units * change[self.cells], minlength=self.num_routes)
+        other._replace("cost", self.cost + tolls)
+        return other
+
     def copy_routes(self, other: RoutePool, wanted: Flags) -> None:
         """Take over routes and their tonnes from the pool of a problem with the same graphs and demands."""
         self._columns = dict(other._columns)  # keep() makes new columns and leaves these alone

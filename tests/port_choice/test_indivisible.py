@@ -21,9 +21,12 @@ from optimizer.data.writing import write_instance
 from optimizer.errors import InstanceError
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import FAMILY, PortChoice
+from optimizer.models.port_choice.contracts import branch_on_contracts
+from optimizer.models.port_choice.engine import plan_tables
+from optimizer.models.port_choice.routeflow import translate
 from optimizer.result import Outcome, Status
 
-METHODS = ("exact", "crosscheck")
+METHODS = ("engine", "exact", "crosscheck")
 every_method = pytest.mark.parametrize("method", METHODS)
 TONNES_A_DAY = 365 / 1e6
 
@@ -142,3 +145,32 @@ def test_both_formulations_agree_on_drawn_corridors(corridor: Corridor) -> None:
         assert plan.cost >= rival.bound * (1 - 1e-6) - 1e-6
     if one.status is other.status is Status.OPTIMAL:
         assert other.cost == pytest.approx(one.cost, rel=1e-6, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(corridor=whole_corridors())
+def test_engine_agrees_with_exact(corridor: Corridor) -> None:
+    problem = PortChoice(corridor, dated=True)
+    engine, exact = solve(problem, "engine"), solve(problem, "exact")
+    for plan, rival in ((engine, exact), (exact, engine)):
+        assert plan.cost is not None
+        assert rival.bound is not None
+        assert plan.cost >= rival.bound * (1 - 1e-6) - 1e-6
+    if engine.status is exact.status is Status.OPTIMAL:
+        assert exact.cost == pytest.approx(engine.cost, rel=1e-6, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(corridor=whole_corridors())
+def test_the_engine_alone_never_claims_too_much(corridor: Corridor) -> None:
+    """Without the compact model behind it: its bound stays below the optimum, its plan keeps every rule."""
+    problem = PortChoice(corridor, dated=True)
+    translation = translate(problem)
+    choice = branch_on_contracts(translation, SolveOptions(), None, ())
+    tables, cost = plan_tables(translation, choice.result, choice.taken)
+    assert FAMILY.verify(problem, tables, cost) == ()
+    exact = solve(problem, "exact")
+    if exact.status is Status.OPTIMAL:
+        assert exact.cost is not None
+        assert choice.bound <= exact.cost * (1 + 1e-6) + 1e-6
+        assert cost >= exact.cost * (1 - 1e-6) - 1e-6

@@ -55,8 +55,9 @@ def solve_translation(
     left = float(result.unserved.sum()) > NOISE * float(translation.flows.quantity.sum())
     if problem.serve_all and left:
         return _cannot_serve(problem, choice.bound, options), result
-    if choice.short and _is_small(translation):
-        # Only the compact model can prove what a least volume forbids.
+    open_gap = choice.cost - choice.bound > max(options.gap, TOLERANCE / 10) * abs(choice.cost)
+    if choice.short and open_gap and _is_small(translation):
+        # Only the compact model can prove what a least volume or an indivisible shipment forbids.
         exact = solve_exact(problem, options)
         if exact.cost is None or exact.cost <= choice.cost:
             return exact, result

@@ -9,6 +9,7 @@ import numpy as np
 
 from optimizer.flows.pricing import Pricing
 from optimizer.flows.problem import DayGraph, RouteFlowProblem
+from optimizer.flows.whole import split_graphs
 from optimizer.models.port_choice.graph import Service, named_resources, services_of, teu_per_tonne
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
 from optimizer.network.layered import SINK_LAYER, LayeredNetwork
@@ -37,6 +38,8 @@ class Translation:
     spacings: tuple[TimeSpaceNetwork | None, ...]
     resources: list[tuple[str, str, str, float, np.ndarray]]
     services: tuple[Service, ...]
+    whole: np.ndarray
+    """Shape (K,): demands that travel whole; those too large for some arcs have graphs of their own."""
 
     @property
     def volume_cells(self) -> np.ndarray:
@@ -115,7 +118,10 @@ def translate(problem: PortChoice) -> Translation:
         ).astype(np.float64),
         num_days=num_days,
     )
-    return Translation(problem, network, flows, commodities, tuple(spacings), resources, services)
+    whole = table["indivisible"].to_numpy(bool) if problem.dated else np.zeros(len(table), dtype=bool)
+    flows, origin = split_graphs(flows, whole)
+    spacings = [spacings[number] for number in origin]
+    return Translation(problem, network, flows, commodities, tuple(spacings), resources, services, whole)
 
 
 def cheapest_usd_per_t(problem: PortChoice) -> np.ndarray:
