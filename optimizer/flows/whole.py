@@ -24,6 +24,8 @@ from optimizer.solvers.watch import Watch
 FEW_ROUTES = 60_000
 """Routes up to which a linear programme over them takes seconds."""
 LOOSE = 1e-9
+NEAR = 1.02
+"""Local branching gains less than this."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def quick_plan(result: RouteFlowResult, whole: Flags) -> WholePlan:
 
 
 def restricted_plan(
-    result: RouteFlowResult, usable: Flags, whole: Flags, least: Mapping[int, float], enough: float,
+    result: RouteFlowResult, usable: Flags, whole: Flags, least: Mapping[int, float], enough: float, known: float,
     options: SolveOptions,
 ) -> RestrictedPlan | None:  # fmt: skip
     """
@@ -119,6 +121,8 @@ def restricted_plan(
         Cell -> least use of it.
     enough
         Cost below which nothing better is looked for.
+    known
+        Cost of another plan; one that is much dearer is not improved.
     """
     pool, watch = result.pool, Watch(options)
     wanted = usable & ~circling(pool) if least else usable.copy()
@@ -139,7 +143,7 @@ def restricted_plan(
     if not programme.whole_columns.size:
         return programme.linear()
     plan = programme.dive()
-    if plan is None or watch.should_stop:
+    if plan is None or watch.should_stop or plan.cost > known * NEAR:
         return plan
     return programme.improve(plan, enough)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -13,10 +15,12 @@ from hypothesis import given, settings
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from strategies import corridor_from_rows, whole_corridors
 
+from optimizer.data.columns import frame
 from optimizer.data.corridor import Corridor
 from optimizer.data.generate import generate
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
+from optimizer.data.schema import TABLES
 from optimizer.data.writing import write_instance
 from optimizer.errors import InstanceError
 from optimizer.models.family import SolveOptions
@@ -174,3 +178,43 @@ def test_the_engine_alone_never_claims_too_much(corridor: Corridor) -> None:
         assert exact.cost is not None
         assert choice.bound <= exact.cost * (1 + 1e-6) + 1e-6
         assert cost >= exact.cost * (1 - 1e-6) - 1e-6
+
+
+def ladder_case(least_t_per_year: float) -> PortChoice:
+    """60 places, 120 days, 5,000 shipments, one in ten indivisible; four sea legs under contracts."""
+    base = apply_scenario(generate(places=60, days=120, shipments=5_000, congestion="heavy", seed=1), None)
+    shipments, legs = base.tables["shipments"], base.tables["sea_legs"]["leg_id"].tolist()[:4]
+    rows = {
+        "contract_id": [f"contract-{leg}" for leg in legs], "name": [""] * 4, "assets": [(leg,) for leg in legs],
+        "fixed_cost_usd_per_year": [300_000.0] * 4, "min_t_per_year": [least_t_per_year] * 4,
+    }  # fmt: skip
+    tables = {
+        **base.tables,
+        "shipments": shipments.assign(indivisible=np.random.default_rng(1).random(len(shipments)) < 0.1),
+        "contracts": frame(TABLES["contracts"], rows),
+    }
+    return PortChoice(replace(base, tables=tables), dated=True)
+
+
+@pytest.mark.parametrize("least_t_per_year", [200_000.0, 1_000_000.0])
+def test_five_thousand_shipments_within_one_percent(least_t_per_year: float) -> None:
+    outcome = solve(ladder_case(least_t_per_year), "engine", time_limit_s=60.0, gap=0.01)
+    assert outcome.cost is not None
+    assert outcome.bound is not None
+    assert outcome.cost - outcome.bound <= 0.01 * outcome.cost
+
+
+def test_a_second_brings_a_plan_and_a_bound() -> None:
+    outcome = solve(ladder_case(200_000.0), "engine", time_limit_s=1.0)
+    assert outcome.bound is not None
+    assert outcome.bound > 0
+
+
+@settings(deadline=None, max_examples=10)
+@given(corridor=whole_corridors())
+def test_same_question_same_plan(corridor: Corridor) -> None:
+    problem = PortChoice(corridor, dated=True)
+    one, other = solve(problem, "engine"), solve(problem, "engine")
+    assert one.solution is not None
+    assert other.solution is not None
+    assert all(table.equals(other.solution[name]) for name, table in one.solution.items())

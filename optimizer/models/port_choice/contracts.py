@@ -93,7 +93,7 @@ def branch_on_contracts(
         enough = fixed + result.bound + max(options.gap, TOLERANCE / 10) * abs(result.cost)
         plans = [result]
         if missing or parted:
-            plans = _plans(translation, result, used | node.taken, enough, options, watch)
+            plans = _plans(translation, result, used | node.taken, enough, best, options, watch)
         for plan in plans:
             tonnes = _volumes(translation, plan)
             paid = set(np.flatnonzero(tonnes > NOISE * translation.flows.quantity.sum()).tolist())
@@ -137,7 +137,7 @@ def _solve_node(
 
 def _plans(
     translation: Translation, result: RouteFlowResult, open_services: frozenset[int] | set[int], enough: float,
-    options: SolveOptions, watch: Watch,
+    best: Choice | None, options: SolveOptions, watch: Watch,
 ) -> list[RouteFlowResult]:  # fmt: skip
     """Plans on the routes of a node, with some contracts open and their least volumes kept."""
     services, whole, pool = translation.services, translation.whole, result.pool
@@ -146,15 +146,18 @@ def _plans(
     cells = translation.volume_cells
     owner = np.repeat(np.arange(pool.num_routes), np.diff(pool.start))
     shrinking = set(open_services)
+    known = np.inf if best is None else best.cost
     while not watch.should_stop:
         least = {int(cells[n]): services[n].least_t for n in sorted(shrinking) if services[n].least_t > 0}
         shut = np.isin(pool.cells, [cells[n] for n in range(len(services)) if n not in shrinking])
         usable = np.ones(pool.num_routes, dtype=bool)
         usable[owner[shut & (pool.units > 0)]] = False
         left_s = None if options.time_limit_s is None else max(options.time_limit_s - watch.elapsed_s, 0.01)
+        if left_s is not None and services:
+            left_s /= 4  # other nodes want time as well
         quiet = replace(options, time_limit_s=left_s, on_progress=None)
         paid = sum(services[n].fixed_usd for n in shrinking)
-        plan = restricted_plan(result, usable, whole, least, enough - paid, quiet)
+        plan = restricted_plan(result, usable, whole, least, enough - paid, known - paid, quiet)
         if plan is not None:
             found.append(replace(result, flow=plan.flow, unserved=plan.unserved, cost=plan.cost))
             break
@@ -196,7 +199,7 @@ def _lift(
         least = {int(cells[n]): services[n].least_t for n in taken}
         everything = np.ones(result.pool.num_routes, dtype=bool)
         nobody = np.zeros(flows.num_demands, dtype=bool)
-        plan = restricted_plan(result, everything, nobody, least, 0.0, quiet)
+        plan = restricted_plan(result, everything, nobody, least, 0.0, np.inf, quiet)
         # Where the routes at hand cannot fill a contract, the largest subsidy finds the routes that do.
         subsidy = {n: float(most[n]) if plan is None else min(plan.subsidy[int(cells[n])], most[n]) for n in taken}
         if subsidy == last:
