@@ -79,8 +79,8 @@ def build(problem: FlexibleJobShop, lower: int, upper: int, strengthened: bool =
                         model.new_optional_fixed_size_interval_var(start, d, use, f"i_{o}_{problem.machine[option]}")
                     )
             end = start + size
-            for option, d, use in zip(options, duration, chosen, strict=True):
-                load[int(problem.machine[option])].append(d * use)
+            for option, d, taken in zip(options, duration, chosen, strict=True):
+                load[int(problem.machine[option])].append(d * taken)
             if strengthened:
                 every.append(interval)
             if previous is not None:

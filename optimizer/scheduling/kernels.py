@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+FAR = 2**62
+"""Later than any time."""
+
 
 @njit(cache=True, nogil=True)
 def draw(state: Any, below: int) -> int:
@@ -22,7 +25,7 @@ def draw(state: Any, below: int) -> int:
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
     state[0] = x
-    return np.int64((x * np.uint64(2685821657736338717) >> np.uint64(33)) % np.uint64(below))
+    return int((x * np.uint64(2685821657736338717) >> np.uint64(33)) % np.uint64(below))
 
 
 @njit(cache=True, nogil=True)
@@ -118,20 +121,20 @@ def dispatch(job_start: Any, option_start: Any, machine: Any, duration: Any, wor
     for j in range(jobs):
         weight[j] = 1.0 + noise * (draw(state, 2001) - 1000) / 100000.0
     for at in range(sequence.size):
-        earliest = np.int64(2**62)
+        earliest = FAR
         chosen = -1
         most = -1.0
         for j in range(jobs):
             v = step[j]
             if v == job_start[j + 1]:
                 continue
-            begin = np.int64(2**62)
+            begin = FAR
             for option in range(option_start[v], option_start[v + 1]):
                 begin = min(begin, max(ready[j], free[machine[option]]))
             if begin < earliest or (begin == earliest and weight[j] * work_left[v] > most):
                 earliest, chosen, most = begin, j, weight[j] * work_left[v]
         v = step[chosen]
-        ends = np.int64(2**62)
+        ends = FAR
         for option in range(option_start[v], option_start[v + 1]):
             end = max(ready[chosen], free[machine[option]]) + duration[option]
             if end < ends or (end == ends and duration[option] < length[v]):
@@ -481,7 +484,7 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
                         barred += 1
                         if draw(state, barred) == 0:
                             forced[0], forced[1], forced[2], forced[3] = v, machine_of[v], u, length[v]
-                    limit = best - 1 if tabu else np.int64(2**62)
+                    limit = best - 1 if tabu else FAR
                     if not tabu and held == looked_at:
                         limit = values[held - 1]
                     value = shifted(v, stop, forward, limit, previous, following, length, before, after, head, tail,
@@ -497,8 +500,8 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
             job_before, job_after = previous[v], following[v]
             ready = np.int64(0)
             behind = np.int64(0)
-            limit_head = np.int64(2**62)
-            limit_tail = np.int64(2**62)
+            limit_head = FAR
+            limit_tail = FAR
             if job_before >= 0:
                 ready = head[job_before] + length[job_before]
                 limit_tail = tail[job_before] + length[job_before]
@@ -539,16 +542,16 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
             if barred == 0:
                 stale = patience  # nothing on the path can move: a chain that cannot be shortened
                 break
-            v, k, u, d = forced
+            v, k, u, d = int(forced[0]), int(forced[1]), int(forced[2]), int(forced[3])
         else:
             chosen = 0
             if held > 1:
                 head_kept[:] = head
                 tail_kept[:] = tail
-                least = np.int64(2**62)
-                least_path = np.int64(2**62)
+                least = FAR
+                least_path = FAR
                 for at in range(held):
-                    v, k, u, d = moves[at]
+                    v, k, u, d = int(moves[at, 0]), int(moves[at, 1]), int(moves[at, 2]), int(moves[at, 3])
                     value, through, spent = insertion(
                         v, k, u, d, previous, following, length, before, after, first, order, place, head, tail,
                         head_kept, tail_kept, last, marked, touched,
@@ -556,7 +559,7 @@ def tabu_search(previous: Any, following: Any, last: Any, option_start: Any, mac
                     done += spent
                     if value < least or (value == least and through < least_path):
                         least, least_path, chosen = value, through, at
-            v, k, u, d = moves[chosen]
+            v, k, u, d = int(moves[chosen, 0]), int(moves[chosen, 1]), int(moves[chosen, 2]), int(moves[chosen, 3])
         until = iteration + base + draw(state, base + 1)
         if machine_of[v] != k:
             tabu_machine[v, machine_of[v]] = until

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import highspy
+import numpy as np
 
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
 from optimizer.solvers.watch import Watch, finite
 
 THREADS = 2
+MISSTATED = 1e-6
+"""Relative difference between a solution's cost and what HiGHS says it costs."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,28 @@ def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constan
         highspy.Highs.resetThreadScheduler(False)
 
     watch.run(run)
+    if is_mip and _misstated(highs) and not watch.should_stop:
+        # A start and presolve together can leave an incumbent with a cost that is not its own (seen with 1.16).
+        presolve = highs.getOptionValue("presolve")[1]
+        highs.setOptionValue("presolve", "off")
+        highs.clearSolver()
+        watch.run(run)
+        highs.setOptionValue("presolve", presolve)
     return _read(highs, is_mip, constant, watch.elapsed_s)
+
+
+def _misstated(highs: highspy.Highs) -> bool:
+    """Whether the solution in hand costs something else than HiGHS says."""
+    info = highs.getInfo()
+    if info.primal_solution_status != highspy.kSolutionStatusFeasible:
+        return False
+    cost = _cost(highs)
+    return abs(cost - info.objective_function_value) > MISSTATED * max(1.0, abs(cost))
+
+
+def _cost(highs: highspy.Highs) -> float:
+    lp = highs.getLp()
+    return float(np.dot(lp.col_cost_, highs.getSolution().col_value)) + lp.offset_
 
 
 def _read(highs: highspy.Highs, is_mip: bool, constant: float, runtime_s: float) -> HighsOutcome:
@@ -106,6 +130,8 @@ def _read(highs: highspy.Highs, is_mip: bool, constant: float, runtime_s: float)
     # An interrupted linear model has a dual objective too, but not one that HiGHS vouches for.
     bound = finite(info.mip_dual_bound) if is_mip else objective if proved else None
     has_plan = proved or info.primal_solution_status == highspy.kSolutionStatusFeasible
+    if is_mip and has_plan and _misstated(highs):
+        return HighsOutcome(Status.FEASIBLE, _cost(highs), None, runtime_s)
     if not has_plan or objective is None:
         return HighsOutcome(Status.NO_SOLUTION, None, bound, runtime_s)
     if bound is not None:

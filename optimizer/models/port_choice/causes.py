@@ -72,10 +72,17 @@ class Causes:
         }
         return apply_scenario(replace(self.instance, scenarios=stack), tuple(stack))
 
-    def as_one(self, note: str) -> Causes:
-        """All causes as one."""
-        together = tuple(sorted(at for mine in self.members for at in mine))
-        return replace(self, names=(" + ".join(self.names),), members=(together,), note=note)
+    def joined(self, one: int, other: int, why: str) -> Causes:
+        """Two causes as one, in the place of the earlier."""
+        first, second = sorted((one, other))
+        together = tuple(sorted((*self.members[first], *self.members[second])))
+        words = f"'{self.names[first]}' and '{self.names[second]}' are one cause: {why}"
+        names = [name for at, name in enumerate(self.names) if at != second]
+        members = [mine for at, mine in enumerate(self.members) if at != second]
+        names[first], members[first] = f"{self.names[first]} + {self.names[second]}", together
+        return replace(
+            self, names=tuple(names), members=tuple(members), note=f"{self.note}; {words}" if self.note else words
+        )
 
 
 def find_causes(base: Corridor, scenario: Corridor, kind: str = "auto") -> Causes:
@@ -92,7 +99,7 @@ def find_causes(base: Corridor, scenario: Corridor, kind: str = "auto") -> Cause
     Raises
     ------
     UsageError
-        Unknown kind, corridors of two instances, or stacks that are the same.
+        Unknown kind, corridors of two instances, or stacks that are the same or differ in nothing.
     """
     if kind not in KINDS:
         raise UsageError(f"causes '{kind}', expected one of {', '.join(KINDS)}")
@@ -111,31 +118,33 @@ def find_causes(base: Corridor, scenario: Corridor, kind: str = "auto") -> Cause
     for at, piece in enumerate(pieces):
         if piece.side:
             groups.setdefault(piece.group, []).append(at)
-    names = [_words([pieces[at] for at in mine]) for mine in groups.values()]
+    if not groups:
+        raise UsageError("base and scenario differ in scenarios that change nothing; there is nothing to compare")
+    words = [_words([pieces[at] for at in positions]) for positions in groups.values()]
     members = [tuple(mine) for mine in groups.values()]
     note = ""
-    if len(names) > MOST_CAUSES:
+    if len(words) > MOST_CAUSES:
         kept = MOST_CAUSES - 1
-        note = f"more than {MOST_CAUSES} causes: the last {len(names) - kept} of the stacks are one cause"
-        names = [*names[:kept], " + ".join(names[kept:])]
+        note = f"more than {MOST_CAUSES} causes: the last {len(words) - kept} of the stacks are one cause"
+        words = [*words[:kept], " + ".join(words[kept:])]
         members = [*members[:kept], tuple(at for mine in members[kept:] for at in mine)]
-    return Causes(base.instance, tuple(pieces), tuple(names), tuple(members), note)
+    return Causes(base.instance, tuple(pieces), tuple(words), tuple(members), note)
 
 
 def _merged(instance: Instance, base: Sequence[str], scenario: Sequence[str]) -> list[Piece]:
     """Both stacks, with what they extend, as one list in which each keeps its order."""
-    stacks = [expand(instance.scenarios, names)[0] for names in (base, scenario)]
+    before, after = (tuple(expand(instance.scenarios, names)[0]) for names in (base, scenario))
     pieces = []
 
     def add(names: Sequence[str], side: str) -> None:
         for name in names:
             pieces.append(Piece(name, instance.scenarios[name].model_copy(update={"extends": ()}), side, name))
 
-    for _, start, end, from_, to in SequenceMatcher(None, *stacks, autojunk=False).get_opcodes():
-        same = stacks[0][start:end] == stacks[1][from_:to]
-        add(stacks[0][start:end], "" if same else "base")
+    for _, start, end, from_, to in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        same = before[start:end] == after[from_:to]
+        add(before[start:end], "" if same else "base")
         if not same:
-            add(stacks[1][from_:to], "scenario")
+            add(after[from_:to], "scenario")
     return pieces
 
 
@@ -176,6 +185,8 @@ def _words(pieces: Sequence[Piece]) -> str:
     """A cause in words: what comes, or from what to what, or what goes."""
     gone = [piece.label for piece in pieces if piece.side == "base"]
     come = [piece.label for piece in pieces if piece.side == "scenario"]
+    if gone == come:
+        return f"place of {', '.join(come)} in the order"
     if gone and come:
         return f"{', '.join(gone)} > {', '.join(come)}"
     return ", ".join(come) if come else f"without {', '.join(gone)}"
