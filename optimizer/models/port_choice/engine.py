@@ -10,6 +10,7 @@ import pandas as pd
 
 from optimizer.data.columns import frame
 from optimizer.flows.engine import RouteFlowResult, Warm
+from optimizer.flows.whole import circling
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.contracts import branch_on_contracts
 from optimizer.models.port_choice.exact import solve_exact
@@ -128,6 +129,7 @@ def plan_tables(translation: Translation, result: RouteFlowResult, taken: Sequen
     load = np.zeros(flows.capacity.size)
     planned = np.zeros(pool.num_routes)  # without the noise dropped above, which could fill a small capacity
     planned[used] = tonnes
+    planned[circling(pool)] = 0.0  # their loops are cut from the plan, and fill nothing
     np.add.at(load, pool.cells, pool.units * np.repeat(planned, np.diff(pool.start)))
     full_cells = flows.capacity - load <= TOLERANCE / 2 * np.maximum(1.0, flows.capacity)
     cells = np.flatnonzero((price > TOLERANCE) & full_cells)
