@@ -9,6 +9,7 @@ PROGRAMS = {
     "shortest-paths": "benchmarks.shortest_paths",
     "day-rounding": "benchmarks.day_rounding",
     "port-choice": "benchmarks.port_choice",
+    "port-choice-annual": "benchmarks.port_choice_annual",
     "port-choice-ladder": "benchmarks.port_choice_ladder",
     "port-choice-peers": "benchmarks.peers",
     "facility-location": "benchmarks.facility_location",
