@@ -75,6 +75,9 @@ class LagrangianTree:
     def run(self, lower: Floats, upper: Floats) -> None:
         """Search until the bound suffices, the tree is done or time is out."""
         D, S = self.problem.quantity.size, self.problem.fixed_cost.size
+        if not (upper > 0).any():
+            self.lift(self.cost_of_plan())  # every service is closed: the plan at hand is the only one
+            return
         entry = self.cost + (self.problem.fixed_cost / np.maximum(self.most, 1e-300))[:, None]
         price = np.minimum(entry[upper > 0].min(axis=0), self.problem.penalty)
         root = _Node(lower, upper, price, np.zeros((S, D)), np.zeros(S), -np.inf)
