@@ -16,7 +16,7 @@ from pathlib import Path
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.errors import ResultError, UsageError, VerificationError, did_you_mean
 from optimizer.models.family import Family, Problem, SolveOptions
-from optimizer.result import Progress, Result, Solution, Status, Violation, relative_gap
+from optimizer.result import Progress, ProgressLog, Result, Solution, Status, Violation, relative_gap
 
 TOLERANCE = 1e-6
 """Relative tolerance when claims are compared."""
@@ -139,7 +139,8 @@ def solve(
     family = FAMILIES.of(problem)
     method, solver = check_method(family, method, solver)
     check_limits(time_limit_s, gap, seed)
-    options = SolveOptions(solver, time_limit_s, gap, seed, on_progress, stop or threading.Event())
+    log = ProgressLog(on_progress)
+    options = SolveOptions(solver, time_limit_s, gap, seed, log, stop or threading.Event())
 
     start = time.monotonic()
     outcome = family.methods[method](problem, options)
@@ -165,6 +166,8 @@ def solve(
         conflicts=outcome.conflicts,
         kpis={} if outcome.solution is None else dict(family.kpis(problem, outcome.solution)),
         versions=_versions(),
+        instance_path=corridor.instance.path,
+        progress=log.entries(Progress(outcome.cost, outcome.bound, runtime_s)),
     )
     violations = verify(problem, result)
     if violations:

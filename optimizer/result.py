@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,32 @@ class Progress:
     elapsed_s: float
 
 
+PROGRESS_POINTS = 200
+
+
+class ProgressLog:
+    """Notes progress and hands it on; thinned to ``PROGRESS_POINTS`` entries, the first and the last always kept."""
+
+    def __init__(self, on_progress: Callable[[Progress], None] | None = None) -> None:
+        self._on_progress = on_progress
+        self._seen: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> None:
+        last = self._seen[-1] if self._seen else None
+        if last is None or (last.cost, last.bound) != (progress.cost, progress.bound):
+            self._seen.append(progress)
+        if len(self._seen) > 2 * PROGRESS_POINTS:
+            del self._seen[1:-1:2]
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+    def entries(self, end: Progress) -> tuple[Progress, ...]:
+        """What was noted, and how it ended."""
+        every = [*self._seen, end]
+        step = -(-len(every) // PROGRESS_POINTS)
+        return (*every[:-1:step], end)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a method returns: the claim without the circumstances.
@@ -94,6 +120,10 @@ class Result:
         Figures for planners, name with unit -> value.
     claimed_gap
         The gap as a result directory states it, for ``verify`` to compare; None for a result just made.
+    instance_path
+        Where the instance was read from, as it was named; blank for one made in memory.
+    progress
+        How best cost and bound came together, at most ``PROGRESS_POINTS`` entries in order of time.
     """
 
     family: str
@@ -115,6 +145,8 @@ class Result:
     kpis: Mapping[str, float | str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     claimed_gap: float | None = None
+    instance_path: str = ""
+    progress: tuple[Progress, ...] = ()
 
     @property
     def gap(self) -> float | None:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from optimizer.api import FAMILIES
 from optimizer.errors import Fault, InstanceError, ResultError, UsageError, did_you_mean
-from optimizer.result import Result, Status
+from optimizer.result import Progress, Result, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,16 @@ class TableFile(BaseModel):
     rows: Annotated[int, Field(ge=0, strict=True)]
 
 
+class ProgressEntry(BaseModel):
+    """One entry of the run's history."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    elapsed_s: Annotated[Number, Field(ge=0)]
+    cost: Number | None
+    bound: Number | None
+
+
 class ResultFile(BaseModel):
     """``result.json``."""
 
@@ -75,6 +85,8 @@ class ResultFile(BaseModel):
     conflicts: tuple[Words, ...]
     versions: dict[str, Words]
     tables: dict[str, TableFile]
+    instance_path: Words = ""
+    progress: Annotated[tuple[ProgressEntry, ...], Field(max_length=10_000)] = ()
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -104,8 +116,18 @@ def to_json(result: Result) -> str:
         "conflicts": list(result.conflicts),
         "versions": dict(result.versions),
         "tables": {name: {"file": _file_of(name, len(table)), "rows": len(table)} for name, table in tables.items()},
+        "instance_path": result.instance_path,
+        "progress": [
+            {"elapsed_s": round(at.elapsed_s, 3), "cost": _number(at.cost), "bound": _number(at.bound)}
+            for at in result.progress
+        ],
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _number(value: float | None) -> float | None:
+    """JSON has no infinities: a figure that is not known yet is null."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _plain(value: float | str) -> float | str:
@@ -253,8 +275,9 @@ def read_result(path: str | Path) -> Result:
         if strays:
             raise ResultError(f"{path / FILE}: tables names {', '.join(strays)}, expected {', '.join(models)}")
         solution = {name: _read_table(path, models[name], name, file) for name, file in content.tables.items()}
-    fields = content.model_dump(exclude={"schema_version", "gap", "tables"})
-    return Result(**fields, solution=solution, claimed_gap=content.gap)
+    fields = content.model_dump(exclude={"schema_version", "gap", "tables", "progress"})
+    progress = tuple(Progress(at.cost, at.bound, at.elapsed_s) for at in content.progress)
+    return Result(**fields, solution=solution, claimed_gap=content.gap, progress=progress)
 
 
 def problem_of(result: Result, instance: Instance) -> Problem:

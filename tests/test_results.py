@@ -15,6 +15,7 @@ import pytest
 import optimizer as opt
 from optimizer import api, results
 from optimizer.data.reading import read_instance
+from optimizer.result import PROGRESS_POINTS, ProgressLog
 
 
 @pytest.fixture
@@ -41,10 +42,34 @@ def test_round_trip(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     back = opt.read_result(out)
     again = results.problem_of(back, read_instance(problem.corridor.instance.path))
     assert opt.verify(again, back) == ()
-    for name in ("status", "cost", "bound", "seed", "options", "scenario", "versions", "gap"):
+    for name in ("status", "cost", "bound", "seed", "options", "scenario", "versions", "gap", "instance_path"):
         assert getattr(back, name) == getattr(result, name)
     plan, stored = result.solution["taken"], back.solution["taken"][list(result.solution["taken"])]
     pd.testing.assert_frame_equal(plan, stored.reset_index(drop=True), check_dtype=False)
+
+
+def test_progress_is_thinned_and_ends_with_the_result(made: Any, tmp_path: Path) -> None:
+    log = ProgressLog()
+    for number in range(5000):
+        log(opt.Progress(5000.0 - number, float(number) if number else None, number / 10))
+        log(opt.Progress(5000.0 - number, float(number) if number else None, number / 10 + 0.01))
+    end = opt.Progress(1.0, 1.0, 600.0)
+    kept = log.entries(end)
+    assert len(kept) <= PROGRESS_POINTS
+    assert (kept[0].elapsed_s, kept[-1]) == (0.0, end)
+    assert [at.elapsed_s for at in kept] == sorted(at.elapsed_s for at in kept)
+    opt.write_result(dataclasses.replace(made[1], progress=kept), tmp_path / "out")
+    assert opt.read_result(tmp_path / "out").progress == kept
+
+
+def test_a_result_of_an_earlier_version_has_no_progress(made: Any, tmp_path: Path) -> None:
+    opt.write_result(made[1], tmp_path / "out")
+    file = tmp_path / "out" / "result.json"
+    content = json.loads(file.read_text())
+    assert content["progress"][-1]["cost"] == made[1].cost
+    del content["progress"], content["instance_path"]
+    file.write_text(json.dumps(content))
+    assert opt.read_result(tmp_path / "out").progress == ()
 
 
 def test_json_is_strict(made: Any) -> None:
