@@ -22,6 +22,7 @@ LAYERS = {
     "choice": 2,
     "solvers": 2,
     "network": 2,
+    "verification": 2,
     "data": 2,
     "results": 4,
     "result": 1,
@@ -84,6 +85,7 @@ def test_families_do_not_know_each_other(path: Path) -> None:
 
 
 VERIFIERS = sorted((ROOT / "optimizer" / "models").rglob("verify*.py"))
+SHARED_RULES = sorted((ROOT / "optimizer" / "verification").glob("*.py"))
 
 
 def test_there_are_verifiers() -> None:
@@ -94,10 +96,15 @@ def test_there_are_verifiers() -> None:
 def test_verifiers_share_no_code_with_the_models(path: Path) -> None:
     family = ("optimizer", "models", path.parent.name)
     for name in imports_of(path):
-        allowed = name[1] in ("data", "result", "errors") or (
+        allowed = name[1] in ("data", "result", "errors", "verification") or (
             name[:3] == family and name[3:] and (name[3] == "problem" or name[3].startswith("verify"))
         )
         assert allowed, f"{'.'.join(name)} must not be used by a verifier"
+
+
+@pytest.mark.parametrize("path", SHARED_RULES, ids=lambda path: path.name)
+def test_rules_of_several_verifiers_know_no_model(path: Path) -> None:
+    assert {name[1] for name in imports_of(path)} <= {"data", "result", "errors", "verification"}
 
 
 @pytest.mark.parametrize(

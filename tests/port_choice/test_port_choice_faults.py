@@ -28,8 +28,8 @@ from optimizer.data.writing import write_instance
 from optimizer.errors import InstanceError
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import FAMILY, PortChoice
-from optimizer.models.port_choice.verify_chain import exact
 from optimizer.result import Outcome, Status
+from optimizer.verification.numbers import exact
 
 METHODS = ("engine", "exact", "crosscheck")
 every_method = pytest.mark.parametrize("method", METHODS)

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from optimizer.models.port_choice.problem import TOLERANCE, PortChoice
-from optimizer.models.port_choice.verify_chain import Chain, Record, exact, given
 from optimizer.result import Violation
+from optimizer.verification.money_chain import Chain, Record
+from optimizer.verification.numbers import exact, given
 
 
 def dated_faults(

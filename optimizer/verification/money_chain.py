@@ -1,4 +1,4 @@
-"""Rules 1 to 8 of the money and time chain once more, for the verifier, in exact arithmetic.
+"""Rules 1 to 8 of the money and time chain once more, for the verifiers, in exact arithmetic.
 
 Written from ``docs/architecture.md`` alone; shares no code with the network. Every float of the tables becomes the
 fraction its shortest decimal text denotes; the one irrational number, the square root of 12, is taken to 30 digits.
@@ -14,22 +14,13 @@ from functools import cached_property, wraps
 from typing import Any
 
 from optimizer.data.corridor import Corridor
+from optimizer.verification.numbers import exact, given
 
 SQRT_12 = Fraction(math.isqrt(12 * 10**60), 10**30)
 BAND_IN_STANDARD_DEVIATIONS = Fraction("2.563")
 DEFAULT_WAGON_LOAD_T = Fraction(60)
 
 Record = Mapping[str, Any]
-
-
-def exact(value: Any) -> Fraction:
-    """The decimal number a float prints as; ValueError for NaN and infinity."""
-    return Fraction(str(value)) if isinstance(value, int) else Fraction(repr(float(value)))
-
-
-def given(value: Any) -> bool:
-    """Whether an optional cell is filled."""
-    return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""Whether the legs of a planned route lead, without a gap, from a door of its origin to one of its destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optimizer.result import Violation
+from optimizer.verification.money_chain import Book, Record
+from optimizer.verification.numbers import shown
+
+LANDED = "sea, on arrival"
+LAND_LAYERS = ("rail-1520", "rail-1435", "rail-1676", "road")
+
+
+def route_faults(book: Book, name: str, demand: Record, form: str, path: list[Record]) -> Iterator[Violation]:
+    """
+    Broken rules of one route.
+
+    Parameters
+    ----------
+    book
+        Rows in force.
+    name
+        Id of the route.
+    demand
+        Row with ``origin`` and ``destination``.
+    form
+        Cargo form of its commodity.
+    path
+        Legs (``sequence, kind, asset_id, from_node, from_layer, to_node, to_layer``) in their order.
+    """
+    place, layer, visited = demand["origin"], "door", set()
+    for count, leg in enumerate(path, 1):
+        at = f"route {name}, leg {count} ({leg['kind']} {leg['asset_id']})"
+        if leg["sequence"] != count:
+            yield Violation("legs must be numbered 1, 2, 3, ...", at, shown(leg["sequence"]), "as number")
+        row = book.assets.get(leg["kind"], {}).get(leg["asset_id"])
+        if row is None:
+            yield Violation("asset not in force", at, 1, "asset")
+            return
+        if not _fits(leg, row):
+            yield Violation("leg does not fit its asset in place, layer or direction", at, 1, "leg")
+        forms = row["cargo_forms"] if leg["kind"] == "handling" else ()
+        if forms and form not in forms:
+            yield Violation(f"handling does not take {form} cargo", at, 1, "leg")
+        starts = count == 1 and layer == "door" and leg["from_layer"] in (*LAND_LAYERS, "door")
+        # a load comes off a ship only through a handling, so that it cannot board the next one on the spot
+        needs = LANDED if leg["kind"] == "handling" and leg["from_layer"] == "sea" else leg["from_layer"]
+        if leg["from_node"] != place or not (starts or needs == layer != "door"):
+            yield Violation("leg does not start where the load is", f"{at}: load at {place} ({layer})", 1, "leg")
+        visited.add((leg["from_node"], "origin" if leg["from_layer"] == "door" else needs))
+        place, layer = leg["to_node"], LANDED if leg["kind"] == "sea" else leg["to_layer"]
+        if (place, layer) in visited:
+            yield Violation("route comes back to where it was", f"{at}: {place} ({layer})", 1, "leg")
+    if place != demand["destination"] or layer not in (*LAND_LAYERS, "door"):
+        yield Violation("route does not end at its destination", f"route {name} at {place} ({layer})", 1, "route")
+    if not path and not _has_land(book, place):
+        yield Violation("route has no legs", f"route {name}", 1, "route")
+
+
+def backward(leg: Record, row: Record) -> bool:
+    """Whether a leg runs against its row."""
+    if leg["kind"] == "handling":
+        return bool((leg["from_layer"], leg["to_layer"]) != (row["from_layer"], row["to_layer"]))
+    return bool(leg["from_node"] != row["from_node" if leg["kind"] == "link" else "from_port"])
+
+
+def _fits(leg: Record, row: Record) -> bool:
+    """Whether ends, layers and direction of a leg are those of its asset."""
+    start = leg["from_node"], leg["from_layer"]
+    end = leg["to_node"], leg["to_layer"]
+    if leg["kind"] == "handling":
+        ways = [((row["node_id"], row["from_layer"]), (row["node_id"], row["to_layer"]))]
+        return (start, end) in ways or (bool(row["both_ways"]) and (end, start) in ways)
+    if leg["kind"] == "sea":
+        ends, layer = (row["from_port"], row["to_port"]), "sea"
+    else:
+        ends = (row["from_node"], row["to_node"])
+        layer = f"rail-{int(row['gauge_mm'])}" if row["mode"] == "rail" else row["mode"]
+    return start[1] == end[1] == layer and (start[0], end[0]) in (ends, ends[::-1])
+
+
+def _has_land(book: Book, place: str) -> bool:
+    """Whether some link or handling touches a land layer of the place, so that a load can be handed over on the
+    spot."""
+    at_link = any(row["mode"] != "ferry" and place in (row["from_node"], row["to_node"]) for row in book.rows("links"))
+    return at_link or any(
+        row["node_id"] == place and {row["from_layer"], row["to_layer"]} & set(LAND_LAYERS)
+        for row in book.rows("handlings")
+    )
