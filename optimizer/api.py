@@ -1,4 +1,4 @@
-"""Read, write, solve, verify and export, the same for every family."""
+"""Read, write, solve, verify, explain and export, the same for every family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.errors import ResultError, UsageError, VerificationError, did_you_mean
-from optimizer.models.family import Family, Problem, SolveOptions
+from optimizer.models.family import Explanation, Family, Inquiry, Problem, SolveOptions, Table
 from optimizer.result import Progress, ProgressLog, Result, Solution, Status, Violation, relative_gap
 
 TOLERANCE = 1e-6
@@ -208,6 +208,79 @@ def verify(problem: Problem, plan: Solution | Result) -> tuple[Violation, ...]:
     if plan.solution is None:
         return claims
     return (*family.verify(problem, plan.solution, plan.cost), *claims)
+
+
+def explain(
+    problem: Problem,
+    result: Result,
+    subject: str,
+    *,
+    forced: str = "",
+    avoid: str = "",
+    time_limit_s: float | None = None,
+    stop: threading.Event | None = None,
+) -> Explanation:
+    """
+    Why a lane, shipment, order, train or load fares as it does in a plan, and what else it could do.
+
+    What a change would cost is found by solving the problem again with the change in it.
+
+    Parameters
+    ----------
+    subject
+        Its id.
+    forced, avoid
+        What it must use, or must not use, in the problem solved again.
+    time_limit_s
+        Seconds for every solve.
+
+    Raises
+    ------
+    UsageError
+        The family explains nothing, there is no such subject, or what is forced or avoided does not exist.
+    ResultError
+        The result has no plan, or belongs to another problem.
+    """
+    family = FAMILIES.of(problem)
+    check_same_problem(result, problem)
+    if family.explain is None:
+        raise UsageError(f"{family.name} has nothing to explain one by one")
+    if result.solution is None:
+        raise ResultError(f"the result is {result.status} and holds no plan, so there is nothing to explain in it")
+    check_limits(time_limit_s, result.gap_asked, result.seed)
+    options = SolveOptions(None, time_limit_s, result.gap_asked, result.seed, stop=stop or threading.Event())
+    return family.explain(problem, result.solution, Inquiry(subject, forced, avoid, options))
+
+
+def certificate(problem: Problem, result: Result) -> Table:
+    """
+    What is claimed of a result, how it is known, and what was found when it was checked, for people.
+
+    The plan is checked again here: every rule and the cost, in exact arithmetic, by code that shares nothing with the
+    solver.
+    """
+    family = FAMILIES.of(problem)
+    broken = verify(problem, result)
+    rows = [["status", str(result.status), _STATUS_WORDS[result.status]]]
+    if result.cost is not None:
+        found = f"{len(broken)} broken rules" if broken else "every rule holds, and the cost is that of the plan"
+        rows.append(["plan", f"{result.cost:,.2f} USD", f"checked in exact arithmetic: {found}"])
+    if result.bound is not None:
+        rows.append(["bound", f"{result.bound:,.2f} USD", f"no plan costs less: {family.proofs.get(result.method, result.method)}"])
+    if result.cost is not None and result.bound is not None:
+        most = max(result.cost - result.bound, 0.0)
+        rows.append(["gap", f"{100 * (result.gap or 0.0):.3g} %", f"at most {most:,.2f} USD could still be saved"])
+    by = f"{result.method} with {result.solver}, seed {result.seed}"
+    rows.append(["made by", f"{result.runtime_s:.1f} s", f"{by}; instance {result.instance_hash[:12]}"])
+    return Table("Certificate", ("what", "value", "how it is known"), rows)
+
+
+_STATUS_WORDS = {
+    Status.OPTIMAL: "proved best within the gap asked for",
+    Status.FEASIBLE: "a plan; a limit came before it was proved best",
+    Status.INFEASIBLE: "proved: no plan keeps every rule",
+    Status.NO_SOLUTION: "a limit came before the first plan; says nothing about the problem",
+}
 
 
 def export(problem: Problem, path: str | Path) -> None:

@@ -280,6 +280,35 @@ def read_result(path: str | Path) -> Result:
     return Result(**fields, solution=solution, claimed_gap=content.gap, progress=progress)
 
 
+def open_result(path: str | Path, instance: str | Path | None = None) -> tuple[Result, Problem]:
+    """
+    A stored result and the problem it answers.
+
+    Parameters
+    ----------
+    instance
+        The instance; by default the place that the result names.
+
+    Raises
+    ------
+    ResultError
+        As :func:`read_result` and :func:`problem_of`, and when no instance is where the result says.
+    """
+    from optimizer.data.reading import read_instance
+
+    result = read_result(path)
+    if instance is None:
+        if not result.instance_path:
+            raise ResultError(f"{Path(path) / FILE} does not say where its instance is; name it with --instance")
+        if not Path(result.instance_path).exists():
+            raise ResultError(
+                f"{Path(path) / FILE}: its instance {result.instance_path} is not there any more; "
+                "name another place with --instance"
+            )
+        instance = result.instance_path
+    return result, problem_of(result, read_instance(instance))
+
+
 def problem_of(result: Result, instance: Instance) -> Problem:
     """
     The problem a stored result answers, made anew from the instance.

@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "Check an instance and list every fault.",
     "info": "Summarise an instance under a scenario.",
     "solve": "Solve a family on an instance.",
+    "explain": "Say why a lane, order or load fares as it does in a result, and what else it could do.",
     "verify": "Check a stored result against its instance.",
     "estimate": "Estimate how shippers weigh cost, time and reliability.",
     "shippers": "Find what shippers would do, beside the planner's optimum.",

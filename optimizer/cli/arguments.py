@@ -14,6 +14,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 instance_argument = click.argument("instance", metavar="INSTANCE", type=click.Path())
 family_argument = click.argument("family", metavar="FAMILY")
+stored_instance_option = click.option(
+    "--instance", metavar="INSTANCE", type=click.Path(), help="The result's instance. Default: where the result says."
+)
 scenario_option = click.option(
     "--scenario", metavar="A,B", help="Scenarios in order; 'base' for none. Default: the instance's own."
 )

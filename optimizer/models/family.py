@@ -51,6 +51,35 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Inquiry:
+    """What is asked of a plan.
+
+    Attributes
+    ----------
+    subject
+        Lane, shipment, order, train or load.
+    forced, avoid
+        What it must use, or must not use, when the problem is solved again: port, place, type of wagon, train. Blank:
+        the family's own choice of alternatives.
+    options
+        Limits of every solve.
+    """
+
+    subject: str
+    forced: str = ""
+    avoid: str = ""
+    options: SolveOptions = field(default_factory=SolveOptions)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a part of the plan is as it is: sentences in a planner's words, and the tables behind them."""
+
+    sentences: Sequence[str]
+    tables: Sequence[Table] = ()
+
+
+@dataclass(frozen=True)
 class Family:
     """One family of decisions.
 
@@ -72,6 +101,12 @@ class Family:
         ``export(problem, path)`` writes the exact model as LP or MPS by the suffix of ``path``.
     kpis, report
         Figures and planner's tables of a plan.
+    proofs
+        Method name -> how its bound is known, in words that follow "no plan costs less:".
+    explain
+        ``explain(problem, solution, inquiry)``: why a subject fares as it does, and what else it could do; raises
+        UsageError when there is no such subject, or what is forced or avoided does not exist. None: the family has
+        no subjects to explain.
     """
 
     name: str
@@ -83,3 +118,5 @@ class Family:
     export: Callable[[Any, Path], None]
     kpis: Callable[[Any, Solution], Mapping[str, float | str]]
     report: Callable[[Any, Solution], Sequence[Table]]
+    proofs: Mapping[str, str] = field(default_factory=dict)
+    explain: Callable[[Any, Solution, Inquiry], Explanation] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from optimizer.models.family import Family, SolveOptions, Table
+from optimizer.models.family import Explanation, Family, Inquiry, SolveOptions, Table
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, PortChoice
 from optimizer.result import Outcome, Solution, Violation
 
@@ -54,6 +54,12 @@ def _report(problem: PortChoice, solution: Solution) -> Sequence[Table]:
     return report(problem, solution)
 
 
+def _explain(problem: PortChoice, solution: Solution, inquiry: Inquiry) -> Explanation:
+    from optimizer.models.port_choice.explain import explain
+
+    return explain(problem, solution, inquiry)
+
+
 FAMILY = Family(
     name="port-choice",
     problem=PortChoice,
@@ -64,6 +70,12 @@ FAMILY = Family(
     export=_export,
     kpis=_kpis,
     report=_report,
+    proofs={
+        "engine": "every tonne goes its cheapest way at prices that pay for all capacity (Lagrangian bound)",
+        "exact": "dual bound of the mixed-integer programme",
+        "crosscheck": "dual bound of the second formulation",
+    },
+    explain=_explain,
 )
 
 __all__ = ["FAMILY", "PortChoice"]

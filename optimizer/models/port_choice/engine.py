@@ -48,16 +48,20 @@ def solve_translation(
         Arcs of the layered network that nothing may pass.
     """
     problem = translation.problem
+    options = replace(options, solver=None)  # what the compact model finishes with is not the caller's "route-flow"
     if problem.serve_all:
-        penalty = np.full(translation.flows.num_demands, _dearer_than_any_route(translation))
+        penalty = np.full(translation.flows.num_demands, translation.dearer_than_any_route)
         translation = replace(translation, flows=replace(translation.flows, penalty=penalty))
     choice = branch_on_contracts(translation, options, warm, closed_arcs)
     result = choice.result
     left = float(result.unserved.sum()) > NOISE * float(translation.flows.quantity.sum())
+    changed = translation.held_back or bool(closed_arcs)  # the compact model would answer another question
     if problem.serve_all and left:
+        if changed:
+            return Outcome(Status.NO_SOLUTION, bound=choice.bound), result
         return _cannot_serve(problem, choice.bound, options), result
     open_gap = choice.cost - choice.bound > max(options.gap, TOLERANCE / 10) * abs(choice.cost)
-    if choice.short and open_gap and _is_small(translation):
+    if choice.short and open_gap and _is_small(translation) and not changed:
         # Only the compact model can prove what a least volume or an indivisible shipment forbids.
         exact = solve_exact(problem, options)
         if exact.cost is None or exact.cost <= choice.cost:
@@ -77,16 +81,6 @@ def _cannot_serve(problem: PortChoice, bound: float, options: SolveOptions) -> O
 
 def _is_small(translation: Translation) -> bool:
     return translation.flows.num_demands * translation.flows.num_days <= SMALL
-
-
-def _dearer_than_any_route(translation: Translation) -> float:
-    """A penalty that no route reaches: twice every arc of a graph once, waiting and lateness to the last day."""
-    flows = translation.flows
-    dearest = max(float(graph.cost[np.isfinite(graph.cost)].sum()) for graph in flows.graphs)
-    waiting = max(
-        float(graph.holding[np.isfinite(graph.holding)].max(initial=0.0)) for graph in flows.graphs
-    )  # fmt: skip
-    return 2 * (dearest + flows.num_days * (waiting + float(flows.late_cost.max(initial=0.0)))) + 1.0
 
 
 def plan_tables(translation: Translation, result: RouteFlowResult, taken: Sequence[bool]) -> tuple[Solution, float]:

@@ -61,17 +61,21 @@ class Observed:
     tonnes: Floats
 
 
+def gate_arcs(network: LayeredNetwork) -> Ints:
+    """Handlings between land and sea, ascending."""
+    tail, head = (network.vertex_layer[end] for end in (network.tail, network.head))
+    at_sea = (tail == "sea") | (tail == LANDING_LAYER), (head == "sea") | (head == LANDING_LAYER)
+    ashore = ~at_sea[0] & (tail != "door") & ~np.char.startswith(tail.astype(str), "door")
+    landing = ~at_sea[1] & ~np.char.startswith(head.astype(str), "door")
+    return np.flatnonzero((network.kind == HANDLING) & ((at_sea[0] & landing) | (ashore & at_sea[1])))
+
+
 class GatewayRoutes:
     """Cheapest routes through given gateways of a corridor."""
 
     def __init__(self, problem: PortChoice) -> None:
         self.network = network = LayeredNetwork.build(problem.corridor)
-        tail, head = (network.vertex_layer[end] for end in (network.tail, network.head))
-        at_sea = (tail == "sea") | (tail == LANDING_LAYER), (head == "sea") | (head == LANDING_LAYER)
-        ashore = ~at_sea[0] & (tail != "door") & ~np.char.startswith(tail.astype(str), "door")
-        landing = ~at_sea[1] & ~np.char.startswith(head.astype(str), "door")
-        gate = (network.kind == HANDLING) & ((at_sea[0] & landing) | (ashore & at_sea[1]))
-        self._gates = np.flatnonzero(gate)
+        self._gates = gate_arcs(network)
         self._gate_node = network.vertex_node[network.tail[self._gates]]
         self._passing = network.vertex_node[network.head]
         self._trees: dict[tuple[str, str, str, str, tuple[str, ...]], tuple[IntArray, Ints, int]] = {}

@@ -40,6 +40,8 @@ class Translation:
     services: tuple[Service, ...]
     whole: np.ndarray
     """Shape (K,): demands that travel whole; those too large for some arcs have graphs of their own."""
+    held_back: bool = False
+    """Whether a demand is kept from some arcs, so that the compact model of the problem is another question."""
 
     @property
     def volume_cells(self) -> np.ndarray:
@@ -48,16 +50,34 @@ class Translation:
 
     def without(self, closed_arcs: Collection[int]) -> RouteFlowProblem:
         """The flows when some arcs of the layered network are closed; vertices, arcs and cells stay as they are."""
-        is_closed = np.zeros(self.network.num_arcs, dtype=bool)
-        is_closed[list(closed_arcs)] = True
-        graphs = []
-        for graph, spacing in zip(self.flows.graphs, self.spacings, strict=True):
-            shut = is_closed
-            if spacing is not None:
-                passed = np.append(is_closed[spacing.base_arcs], False)
-                shut = np.add.reduceat(passed, spacing.base_indptr[:-1], dtype=np.int64) > 0
-            graphs.append(replace(graph, departs=graph.departs & ~shut, cost=np.where(shut, np.inf, graph.cost)))
+        graphs = (self._graph_without(number, closed_arcs) for number in range(len(self.spacings)))
         return replace(self.flows, graphs=tuple(graphs))
+
+    def holding_back(self, demand: int, closed_arcs: Collection[int]) -> Translation:
+        """The translation when some arcs of the layered network are closed to one demand, and open to all others."""
+        number = int(self.flows.graph[demand])
+        graphs = (*self.flows.graphs, self._graph_without(number, closed_arcs))
+        graph_of = self.flows.graph.copy()
+        graph_of[demand] = len(graphs) - 1
+        flows = replace(self.flows, graphs=graphs, graph=graph_of)
+        return replace(self, flows=flows, spacings=(*self.spacings, self.spacings[number]), held_back=True)
+
+    def _graph_without(self, number: int, closed_arcs: Collection[int]) -> DayGraph:
+        shut = np.zeros(self.network.num_arcs, dtype=bool)
+        shut[list(closed_arcs)] = True
+        graph, spacing = self.flows.graphs[number], self.spacings[number]
+        if spacing is not None:
+            passed = np.append(shut[spacing.base_arcs], False)
+            shut = np.add.reduceat(passed, spacing.base_indptr[:-1], dtype=np.int64) > 0
+        return replace(graph, departs=graph.departs & ~shut, cost=np.where(shut, np.inf, graph.cost))
+
+    @property
+    def dearer_than_any_route(self) -> float:
+        """A penalty that no route reaches: twice every arc of a graph once, waiting and lateness to the last day."""
+        flows = self.flows
+        dearest = max(float(graph.cost[np.isfinite(graph.cost)].sum()) for graph in flows.graphs)
+        waiting = max(float(graph.holding[np.isfinite(graph.holding)].max(initial=0.0)) for graph in flows.graphs)
+        return 2 * (dearest + flows.num_days * (waiting + float(flows.late_cost.max(initial=0.0)))) + 1.0
 
     def base_arcs(self, graph: int, arc: int) -> list[int]:
         """Arcs of the layered network behind an arc of a graph."""

@@ -4,6 +4,7 @@ capacities."""
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from optimizer.models.port_choice.emissions import Factors
 from optimizer.models.port_choice.graph import named_resources, network_legs, place_names, teu_per_tonne
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
 from optimizer.network.costs import MONEY_COMPONENTS
-from optimizer.network.layered import ACCESS, SINK_LAYER, SOURCE_LAYER, LayeredNetwork
+from optimizer.network.layered import ACCESS, SEA, SINK_LAYER, SOURCE_LAYER, LayeredNetwork
 from optimizer.result import Solution
 
 Leg = dict[Any, Any]
@@ -34,6 +35,11 @@ class Trip:
     co2_kg_per_t: float
 
     @property
+    def usd_per_t(self) -> float:
+        """Money, time and reliability of a tonne."""
+        return sum(self.money_usd_per_t.values()) + self.time_usd_per_t
+
+    @property
     def port(self) -> str:
         """Sea port between its ends where the load passes the quay between land and sea; "" when it does not."""
         ends = {self.demand["origin"], self.demand["destination"]}
@@ -50,6 +56,22 @@ class Trip:
     def gauge_changes(self) -> list[Leg]:
         """Handlings from one gauge to another."""
         return [leg for leg in self.legs if leg["from_layer"] != leg["to_layer"] and _both_rail(leg)]
+
+
+@dataclass(frozen=True)
+class Use:
+    """A limit of the network: name in plans, place for people, capacity (dated: of a day), arcs; use and price by day.
+
+    Days are None without dates; what is not used or priced has no entry.
+    """
+
+    name: str
+    place: str
+    unit: str
+    limit: float
+    arcs: frozenset[int]
+    used: Mapping[int | None, float]
+    price: Mapping[int | None, float]
 
 
 def _both_rail(leg: Leg) -> bool:
@@ -97,12 +119,10 @@ class Trips:
                 arcs.append(door[mine[-1]["to_node"], mine[-1]["to_layer"], SINK_LAYER])
             costs = network.arc_costs(demand["commodity_id"])
             days = float(costs.time_total[arcs].sum()) / 24
-            if self.problem.dated:
-                days = float(route["arrive_day"] - demand["release_day"])
             time_usd = float((costs.generalised - costs.money_total)[arcs].sum())
             if self.problem.dated:
-                late = max(route["arrive_day"] - demand["due_day"], 0) * demand["late_usd_per_t_day"]
-                time_usd = costs.vot_usd_per_t_h * 24 * days + float(late)
+                days = float(route["arrive_day"] - demand["release_day"])
+                time_usd = self._dated_time_usd(demand, mine, arcs, int(route["arrive_day"]))
             kg = sum(
                 factors[demand["commodity_id"]].kg_per_t(
                     leg["kind"], self.assets[leg["kind"], leg["asset_id"]],
@@ -114,10 +134,40 @@ class Trips:
             trips.append(Trip(demand, float(route["quantity_t"]), mine, arcs, money, time_usd, days, kg))
         return trips
 
+    def _dated_time_usd(self, demand: Leg, legs: list[Leg], arcs: list[int], arrive_day: int) -> float:
+        """
+        Time of a dated route as the plan pays for it: true hours on the move, nights waited, days late.
+
+        The dates say how long a load waits for its ship; the mean wait and the variability of the sea leg drop out.
+        """
+        costs = self.network.arc_costs(demand["commodity_id"])
+        ashore = [arc for arc in arcs if self.network.kind[arc] != SEA]
+        hours = float((costs.time_total - costs.time_h["wait"])[arcs].sum())
+        moving = sum({leg["chain"]: int(leg["arrive_day"] - leg["depart_day"]) for leg in legs}.values())
+        nights = arrive_day - int(demand["release_day"]) - moving
+        late = max(arrive_day - int(demand["due_day"]), 0) * float(demand["late_usd_per_t_day"] or 0.0)
+        return (
+            costs.vot_usd_per_t_h * (hours + 24 * nights)
+            + costs.vor_usd_per_t_h * float(costs.variability_h[ashore].sum())
+            + late
+        )
+
     def mean(self, trips: list[Trip], value: Any) -> float:
         """Mean of a figure of trips, weighted by tonnes; 0 without trips."""
         tonnes = sum(trip.quantity_t for trip in trips)
         return sum(value(trip) * trip.quantity_t for trip in trips) / tonnes if tonnes else 0.0
+
+    @property
+    def cost(self) -> float:
+        """Cost of the plan, USD: its routes, what it leaves behind, and the contracts it takes."""
+        usd = sum(trip.quantity_t * trip.usd_per_t for trip in self.trips)
+        for row in self.solution["unserved"].to_dict("records"):
+            usd += row["quantity_t"] * float(self.demands[row["demand_id"]]["unserved_usd_per_t"])
+        contracts = self.problem.corridor.table("contracts")
+        fixed = dict(zip(contracts["contract_id"], contracts["fixed_cost_usd_per_year"], strict=True))
+        for row in self.solution["contracts"].to_dict("records"):
+            usd += float(fixed[row["contract_id"]]) * self.problem.year_share if row["taken"] else 0.0
+        return float(usd)
 
     def words(self, trip: Trip) -> str:
         """The way in words: ends, borders, gauge changes, quays and other handlings."""
@@ -142,36 +192,59 @@ class Trips:
 
     def handling_words(self, leg: Leg) -> str:
         """What a handling does."""
-        technology = str(self.assets["handling", leg["asset_id"]]["technology"]).replace("_", " ")
         if _both_rail(leg):
-            return f"gauge change {leg['from_layer'][5:]}/{leg['to_layer'][5:]}, {technology}"
-        return technology
+            return f"gauge change {leg['from_layer'][5:]}/{leg['to_layer'][5:]}, {self.technology(leg)}"
+        return self.technology(leg)
+
+    def gist(self, trip: Trip) -> str:
+        """The way in a few words: sea port and gauge changes."""
+        port = f"through {self.names[trip.port]}" if trip.port else "without a sea port between"
+        changes = dict.fromkeys(
+            f"{self.names[leg['from_node']]} ({self.technology(leg)})" for leg in trip.gauge_changes
+        )
+        return f"{port}, {'gauge change at ' + ' and '.join(changes) if changes else 'no change of gauge'}"
+
+    def technology(self, leg: Leg) -> str:
+        """Technology of a handling, in words."""
+        return str(self.assets["handling", leg["asset_id"]]["technology"]).replace("_", " ")
+
+    def moves(self, trip: Trip) -> list[tuple[int, int | None]]:
+        """Arc of the network and day of departure (None without dates) of every leg."""
+        moving = [arc for arc in trip.arcs if self.network.kind[arc] != ACCESS]
+        days = [int(leg["depart_day"]) if self.problem.dated else None for leg in trip.legs]
+        return list(zip(moving, days, strict=True))
 
     @cached_property
-    def use_of_limits(self) -> list[tuple[str, str, str, float, float, float]]:
-        """Of every limit in use: name, place, unit, use, capacity and highest price (dated: of its fullest day)."""
+    def limits(self) -> list[Use]:
+        """Every limit of the network, with what the plan uses of it."""
         teu = teu_per_tonne(self.problem)
-        on_arc: dict[tuple[int, int | None], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        on_arc: dict[int, list[tuple[int | None, float, float]]] = defaultdict(list)
         for trip in self.trips:
-            moving = [arc for arc in trip.arcs if self.network.kind[arc] != ACCESS]
-            for arc, leg in zip(moving, trip.legs, strict=True):
-                used = on_arc[arc, int(leg["depart_day"]) if self.problem.dated else None]
-                used[0] += trip.quantity_t
-                used[1] += trip.quantity_t * teu[trip.demand["commodity_id"]]
-        prices: dict[str, float] = defaultdict(float)
+            boxes = trip.quantity_t * teu[trip.demand["commodity_id"]]
+            for arc, day in self.moves(trip):
+                on_arc[arc].append((day, trip.quantity_t, boxes))
+        prices: dict[str, dict[int | None, float]] = defaultdict(dict)
         for row in self.solution["prices"].to_dict("records"):
-            prices[row["resource"]] = max(prices[row["resource"]], float(row["price_usd_per_unit"]))
+            day = int(row["day"]) if self.problem.dated else None
+            prices[row["resource"]][day] = float(row["price_usd_per_unit"])
         found = []
         for name, place, unit, capacity, arcs in named_resources(self.network):
-            members = set(arcs.tolist())
-            by_day: dict[int | None, float] = defaultdict(float)
-            for (arc, day), (tonnes, boxes) in on_arc.items():
-                if arc in members:
-                    by_day[day] += tonnes if unit == "t" else boxes
-            if by_day:
-                limit = capacity / DAYS_PER_YEAR if self.problem.dated else capacity
-                found.append((name, place, unit, max(by_day.values()), limit, prices[name]))
+            used: dict[int | None, float] = defaultdict(float)
+            for arc in arcs.tolist():
+                for day, tonnes, boxes in on_arc.get(arc, ()):
+                    used[day] += tonnes if unit == "t" else boxes
+            limit = capacity / DAYS_PER_YEAR if self.problem.dated else capacity
+            found.append(Use(name, place, unit, limit, frozenset(arcs.tolist()), dict(used), prices[name]))
         return found
+
+    @property
+    def use_of_limits(self) -> list[tuple[str, str, str, float, float, float]]:
+        """Of every limit in use: name, place, unit, use, capacity and highest price (dated: of its fullest day)."""
+        return [
+            (use.name, use.place, use.unit, max(use.used.values()), use.limit, max(use.price.values(), default=0.0))
+            for use in self.limits
+            if use.used
+        ]
 
 
 def _key(leg: Leg) -> tuple[str, ...]:

@@ -66,4 +66,8 @@ FAMILY = Family(
     export=_export,
     kpis=_kpis,
     report=_report,
+    proofs={
+        "exact": "dual bound of the linear relaxation, or of the last search that looked at all plans",
+        "crosscheck": "dual bound of the second formulation",
+    },
 )

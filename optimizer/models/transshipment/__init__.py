@@ -64,4 +64,9 @@ FAMILY = Family(
     export=_export,
     kpis=_kpis,
     report=_report,
+    proofs={
+        "exact": "search by CP-SAT, or a relaxation without tracks, yard and bogies, whichever proves more",
+        "engine": "linear relaxation of the whole horizon in buckets of time",
+        "crosscheck": "dual bound of the mixed-integer programme",
+    },
 )
