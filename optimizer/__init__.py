@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optimizer.api import FAMILIES, export, read, solve, verify, write
+    from optimizer.api import FAMILIES, certificate, explain, export, read, solve, verify, write
     from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
     from optimizer.models.port_choice.problem import PortChoice
     from optimizer.models.rolling_stock.problem import RollingStock
@@ -34,6 +34,8 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "Violation",
+    "certificate",
+    "explain",
     "export",
     "read",
     "read_result",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "optimizer.api": ("FAMILIES", "export", "read", "solve", "verify", "write"),
+    "optimizer.api": ("FAMILIES", "certificate", "explain", "export", "read", "solve", "verify", "write"),
     "optimizer.errors": ("InstanceError", "OptimizerError", "ResultError", "UsageError", "VerificationError"),
     "optimizer.models.port_choice.problem": ("PortChoice",),
     "optimizer.models.rolling_stock.problem": ("RollingStock",),

@@ -266,7 +266,13 @@ def certificate(problem: Problem, result: Result) -> Table:
         found = f"{len(broken)} broken rules" if broken else "every rule holds, and the cost is that of the plan"
         rows.append(["plan", f"{result.cost:,.2f} USD", f"checked in exact arithmetic: {found}"])
     if result.bound is not None:
-        rows.append(["bound", f"{result.bound:,.2f} USD", f"no plan costs less: {family.proofs.get(result.method, result.method)}"])
+        rows.append(
+            [
+                "bound",
+                f"{result.bound:,.2f} USD",
+                f"no plan costs less: {family.proofs.get(result.method, result.method)}",
+            ]
+        )
     if result.cost is not None and result.bound is not None:
         most = max(result.cost - result.bound, 0.0)
         rows.append(["gap", f"{100 * (result.gap or 0.0):.3g} %", f"at most {most:,.2f} USD could still be saved"])

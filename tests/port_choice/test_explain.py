@@ -25,6 +25,7 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.errors import ResultError, UsageError
 from optimizer.models.family import Explanation, SolveOptions
 from optimizer.models.port_choice import PortChoice
+from optimizer.models.port_choice.trips import Trips
 from optimizer.models.port_choice.whatif import Ways, solve_held, with_more, with_penalty, with_table
 from optimizer.network.layered import LayeredNetwork
 from optimizer.result import Status
@@ -49,7 +50,9 @@ def test_why_part_of_the_toy_goes_through_west_port(instances_dir: Path) -> None
     assert "600 t through East Port, gauge change at Borderton (bogie exchange), 26.80 USD/t" in words
     assert "400 t through West Port, gauge change at Borderton (bogie exchange), 28.00 USD/t" in words
     assert "more of it would go through East Port" in words
-    assert "1.20 USD/t cheaper, were port East Port not full, where room for a tonne is worth 1.20 USD to others" in words
+    assert (
+        "1.20 USD/t cheaper, were port East Port not full, where room for a tonne is worth 1.20 USD to others" in words
+    )
     difference = next(table for table in found.tables if table.title == "What makes the difference")
     shovel = dict(zip(difference.columns, difference.rows[2], strict=True))  # through East Port, shovelled
     assert shovel["extra"] == "+4.40"
@@ -211,10 +214,21 @@ def test_held_back_costs_what_enumeration_says(corridor: Corridor, data: st.Data
     assert solved.bound == pytest.approx(solved.cost, rel=1e-6, abs=1e-6)
     trip = Ways(problem, lane_id, ()).cheapest(closed)
     cost = network.arc_costs(str(lanes[0]["commodity_id"])).generalised
-    cells = {arc for resource in network.resources() if resource.capacity_per_year <= 0 for arc in resource.arcs.tolist()
-             if network.resource_use(resource, str(lanes[0]["commodity_id"])) > 0}  # fmt: skip
+    shut = [r for r in network.resources() if r.capacity_per_year <= 0]
+    uses = [r for r in shut if network.resource_use(r, str(lanes[0]["commodity_id"])) > 0]
+    cells = {arc for resource in uses for arc in resource.arcs.tolist()}
     open_paths = [path for path in allowed[0] if not cells.intersection(path)]
     if trip is None:
         assert not open_paths
     else:
         assert trip.usd_per_t == pytest.approx(min(float(cost[path].sum()) for path in open_paths), rel=1e-6, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(corridor=corridors(), dated=st.booleans())
+def test_trips_add_up_to_the_cost_of_the_plan(corridor: Corridor, dated: bool) -> None:
+    """What explanations are made of is what the plan pays, dated waits and lateness included."""
+    problem = PortChoice(corridor, dated=dated)
+    result = api.solve(problem)
+    assert result.solution is not None
+    assert Trips(problem, result.solution).cost == pytest.approx(result.cost, rel=1e-6, abs=1e-6)

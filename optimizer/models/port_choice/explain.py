@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import Explanation, Inquiry, Table
+from optimizer.models.port_choice.compare import Solved
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.models.port_choice.repairs import repairs
 from optimizer.models.port_choice.trips import Trip, Trips
-from optimizer.models.port_choice.whatif import Arcs, Features, Solved, Ways, rooms, solve_held, tonnes_by_way
+from optimizer.models.port_choice.whatif import Arcs, Features, Ways, rooms, solve_held, tonnes_by_way
 from optimizer.network.costs import MONEY_COMPONENTS
 from optimizer.result import Solution
 
@@ -88,9 +89,7 @@ def _way(plan: Trips, trip: Trip) -> Way:
     return Way(trip, {**trip.money_usd_per_t, "time": trip.time_usd_per_t, "room": room})
 
 
-def alternatives(
-    plan: Trips, features: Features, ways: Ways, demand_id: str, mine: Collection[Way]
-) -> list[Way]:
+def alternatives(plan: Trips, features: Features, ways: Ways, demand_id: str, mine: Collection[Way]) -> list[Way]:
     """
     Other ways that differ in substance, the cheapest first: through every other sea port, and round every port, gauge
     change (the place, and the technology) and border of the ways in use and of the cheapest one.
@@ -111,10 +110,9 @@ def alternatives(
             add(ways.cheapest(closed))
     if any(way.trip.port for way in found.values()):
         for port in features.gates:
-            trip = ways.cheapest(features.all_but(features.gates, port, ends))
-            add(trip if trip and trip.port == port else None)
-    others = sorted((way for arcs, way in found.items() if arcs not in own), key=lambda way: (way.total, way.trip.arcs))
-    return others
+            through = ways.cheapest(features.all_but(features.gates, port, ends))
+            add(through if through and through.port == port else None)
+    return sorted((way for arcs, way in found.items() if arcs not in own), key=lambda way: (way.total, way.trip.arcs))
 
 
 def _round(plan: Trips, features: Features, trip: Trip) -> Iterator[Arcs]:
@@ -194,9 +192,14 @@ def _why(plan: Trips, mine: Sequence[Way], others: Sequence[Way]) -> Iterator[st
         full = dict.fromkeys(room.limit.place for room in rooms(plan, way.trip) if room.is_full)
         if saving > SAME_USD_PER_T and full:
             worth = way.usd_per_t["room"]
-            worth_words = f", where room for a tonne is worth {worth:.2f} USD to others" if worth > SAME_USD_PER_T else ""
+            worth_words = (
+                f", where room for a tonne is worth {worth:.2f} USD to others" if worth > SAME_USD_PER_T else ""
+            )
             more = "more of it would go" if way in mine else "it would go"
-            yield f"{more} {plan.gist(way.trip)}, {saving:.2f} USD/t cheaper, were {' and '.join(full)} not full{worth_words}."
+            yield (
+                f"{more} {plan.gist(way.trip)}, {saving:.2f} USD/t cheaper, were {' and '.join(full)} "
+                f"not full{worth_words}."
+            )
             break
     used = {plan.gist(way.trip) for way in mine}
     for way in others:
@@ -234,10 +237,8 @@ def asked_closures(plan: Trips, features: Features, inquiry: Inquiry) -> list[tu
         name = inquiry.avoid
         closed = features.named(name)
         if not closed:
-            known = [*plan.names, *(asset for _, asset in plan.assets)]
-            raise UsageError(
-                f"'{name}' is no place, link, sea leg or handling in force{did_you_mean(name, known)}"
-            )
+            in_force = [*plan.names, *(asset for _, asset in plan.assets)]
+            raise UsageError(f"'{name}' is no place, link, sea leg or handling in force{did_you_mean(name, in_force)}")
         if name in ends:
             raise UsageError(f"'{name}' is an end of {inquiry.subject}; it cannot be avoided")
         found.append((f"kept from {plan.names.get(name, name)}", closed))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from optimizer.models.family import Inquiry
 from optimizer.models.port_choice.trips import Trip, Trips
 from optimizer.models.port_choice.whatif import (
+    Room,
     Ways,
     everything_open,
     rooms,
@@ -72,7 +73,7 @@ def _no_way(plan: Trips, inquiry: Inquiry) -> Iterator[str]:
 
 def _no_room(plan: Trips, inquiry: Inquiry, best: Trip, left_t: float) -> Iterator[str]:
     """More room in the full places of the cheapest way."""
-    needed = {}
+    needed: dict[str, tuple[float, Room]] = {}
     for room in rooms(plan, best):
         short = left_t * room.units_per_t - max(room.free, 0.0)
         if short > SERVED * room.limit.limit:
@@ -89,7 +90,9 @@ def _no_room(plan: Trips, inquiry: Inquiry, best: Trip, left_t: float) -> Iterat
         return
     still = _left(solved.solution, inquiry.subject)
     period = " a day" if problem.dated else " a year"
-    words = " and ".join(f"{short:,.0f} {room.limit.unit}{period} at {room.limit.place}" for short, room in needed.values())
+    words = " and ".join(
+        f"{short:,.0f} {room.limit.unit}{period} at {room.limit.place}" for short, room in needed.values()
+    )
     outcome = "carries all of it" if still <= SERVED * left_t else f"still leaves {still:,.0f} t, others take the room"
     yield f"More room, {words}, {outcome}."
 

@@ -145,7 +145,7 @@ class Trips:
         hours = float((costs.time_total - costs.time_h["wait"])[arcs].sum())
         moving = sum({leg["chain"]: int(leg["arrive_day"] - leg["depart_day"]) for leg in legs}.values())
         nights = arrive_day - int(demand["release_day"]) - moving
-        late = max(arrive_day - int(demand["due_day"]), 0) * float(demand["late_usd_per_t_day"] or 0.0)
+        late = max(arrive_day - int(demand["due_day"]), 0) * float(demand["late_usd_per_t_day"])
         return (
             costs.vot_usd_per_t_h * (hours + 24 * nights)
             + costs.vor_usd_per_t_h * float(costs.variability_h[ashore].sum())

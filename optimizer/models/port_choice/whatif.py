@@ -195,9 +195,8 @@ def with_more(problem: PortChoice, resource: str, units: float) -> PortChoice:
     table = corridor.table(name)
     # a hair more, so that rounding does not leave a gram behind
     more = table[column] + units * scale * (1 + 1e-9)
-    return replace(
-        problem, corridor=with_table(corridor, name, table.assign(**{column: table[column].where(table[key] != target, more)}))
-    )  # fmt: skip
+    changed = table.assign(**{column: table[column].where(table[key] != target, more)})
+    return replace(problem, corridor=with_table(corridor, name, changed))
 
 
 def everything_open(problem: PortChoice) -> PortChoice:
@@ -205,9 +204,7 @@ def everything_open(problem: PortChoice) -> PortChoice:
     corridor = problem.corridor
     instance = corridor.instance
     stack, _ = expand(instance.scenarios, corridor.scenario)
-    opened = {
-        name: instance.scenarios[name].model_copy(update={"close": Closures(), "extends": ()}) for name in stack
-    }
+    opened = {name: instance.scenarios[name].model_copy(update={"close": Closures(), "extends": ()}) for name in stack}
     open_corridor = apply_scenario(replace(instance, scenarios=opened), tuple(stack))
     return replace(problem, corridor=open_corridor)
 
