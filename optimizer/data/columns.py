@@ -18,6 +18,7 @@ _PATTERNS = {
     r"^[A-Z]{2}$": "a country code of two capital letters such as KZ",
     r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$": "an id of letters, digits, '_', '.' and '-'",
     r"^\d{1,2}(\.\d+)?-\d{1,2}(\.\d+)?$": "hours of the day such as 6-14;16-24",
+    r"^\d{1,5}(\.\d+)?-\d{1,5}(\.\d+)?$": "hours of the horizon such as 30-34.5;50-52",
 }
 
 

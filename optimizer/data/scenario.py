@@ -233,7 +233,7 @@ def _follow(tables: Tables) -> None:
     covered = np.array([assets.issuperset(names) for names in contracts["assets"]], dtype=bool)
     tables["contracts"] = contracts[covered]  # an array: an empty list would select columns
     terminals = set(tables["terminals"]["terminal_id"])
-    for name in ("terminal_tracks", "terminal_cranes", "terminal_bays", "train_calls"):
+    for name in ("terminal_tracks", "terminal_cranes", "terminal_bays", "terminal_posts", "train_calls"):
         tables[name] = tables[name][tables[name]["terminal_id"].isin(terminals)]
     loads = tables["terminal_loads"]
     tables["terminal_loads"] = loads[loads["call_id"].isin(tables["train_calls"]["call_id"])]

@@ -56,6 +56,11 @@ Shifts = Annotated[
     BeforeValidator(_split_list),
 ]
 
+Spans = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^\d{1,5}(\.\d+)?-\d{1,5}(\.\d+)?$")], ...],
+    BeforeValidator(_split_list),
+]
+
 
 class Row(BaseModel):
     """Columns every table has: where a row comes from and how far to trust it."""
@@ -418,6 +423,15 @@ class Terminal(Row):
         0.0, description="price of one move into or out of the yard (two for a load through the yard)"
     )
     bogie_usd_per_wagon: NonNegative = Field(0.0, description="price of a bogie exchange")
+    yard_tiers: PositiveCount = Field(
+        1, description="boxes stacked on each other; taking one out takes (tiers - 1) / 2 further moves (rehandles)"
+    )
+    rehandle_usd_per_move: NonNegative = Field(0.0, description="price of a rehandle")
+    empty_wagons_1520: Count | None = Field(
+        None, description="empty wagons of 1520 mm in stock at the start; empty = as many as needed"
+    )
+    empty_wagons_1435: Count | None = Field(None, description="the same of 1435 mm")
+    empty_wagons_1676: Count | None = Field(None, description="the same of 1676 mm")
     networks: Names = Field((), description="named networks it is part of; empty = all")
     gauge_variants: Names = Field((), description="gauge variants it is part of; empty = all")
 
@@ -443,6 +457,19 @@ class TerminalCrane(Row):
     handles: Literal["container", "bulk"] = Field(description="what it moves")
     moves_per_h: Positive = Field(description="moves (boxes, or wagons of bulk) an hour")
     shifts_h: Shifts = Field(("0-24",), description="working hours of the day, for example 6-14;16-24")
+    breaks_h: Shifts = Field((), description="hours of the day without work, for example 12-12.5")
+    out_of_service_h: Spans = Field(
+        (), description="hours from the start of the horizon in which it is lost, for example 30-34.5"
+    )
+    setup_min: NonNegative = Field(
+        0.0, description="minutes between two works on loads that came with different trains"
+    )
+    runway: Text = Field(
+        "", description="runway it shares with other cranes, which cannot pass each other; empty = its own"
+    )
+    runway_place: Count | None = Field(
+        None, description="its place among the cranes of the runway, from zone 0 upwards"
+    )
     gauge_variants: Names = Field((), description="gauge variants it is part of; empty = all")
 
 
@@ -454,9 +481,35 @@ class TerminalBay(Row):
     wagons_per_cycle: PositiveCount = Field(description="wagons worked at a time")
     hours_per_cycle: Positive = Field(description="duration of a cycle")
     shifts_h: Shifts = Field(("0-24",), description="working hours of the day")
+    breaks_h: Shifts = Field((), description="hours of the day without work, for example 12-12.5")
+    out_of_service_h: Spans = Field(
+        (), description="hours from the start of the horizon in which it is lost, for example 30-34.5"
+    )
+    setup_min: NonNegative = Field(
+        0.0, description="minutes between two works on loads that came with different trains"
+    )
     bogie_sets_1520: Count = Field(0, description="spare sets (one per wagon) of 1520 mm at the start")
     bogie_sets_1435: Count = Field(0, description="spare sets of 1435 mm at the start")
     bogie_sets_1676: Count = Field(0, description="spare sets of 1676 mm at the start")
+    gauge_variants: Names = Field((), description="gauge variants it is part of; empty = all")
+
+
+class TerminalPost(Row):
+    """Who checks loads: inspectors, weighbridges, customs desks. Any post of a check can do it."""
+
+    post_id: Identifier = Field(description="stable id")
+    terminal_id: Identifier = Field(description="terminal", json_schema_extra=refers_to("terminals"))
+    check: Identifier = Field(description="what it does, for example inspection, weighing or customs")
+    minutes_per_load: NonNegative = Field(0.0, description="minutes of a check, whatever the size of the load")
+    minutes_per_wagon: NonNegative = Field(0.0, description="further minutes for each wagon of the load")
+    shifts_h: Shifts = Field(("0-24",), description="working hours of the day")
+    breaks_h: Shifts = Field((), description="hours of the day without work, for example 12-12.5")
+    out_of_service_h: Spans = Field(
+        (), description="hours from the start of the horizon in which it is lost, for example 30-34.5"
+    )
+    setup_min: NonNegative = Field(
+        0.0, description="minutes between two works on loads that came with different trains"
+    )
     gauge_variants: Names = Field((), description="gauge variants it is part of; empty = all")
 
 
@@ -491,7 +544,13 @@ class TerminalLoad(Row):
     moves: PositiveCount = Field(description="crane moves of one pass (boxes, or wagons of bulk)")
     teu: NonNegative = Field(0.0, description="TEU")
     mass_t: NonNegative = Field(0.0, description="tonnes")
-    wagons: PositiveCount = Field(1, description="wagons, for bogie exchange")
+    wagons: PositiveCount = Field(1, description="wagons, for bogie exchange, checks and the stock of empties")
+    zone: Count | None = Field(
+        None, description="zone of the runway where it stands and is put down; empty = cranes pass freely"
+    )
+    checks_before: Names = Field((), description="checks on its own train, in order, for example inspection;customs")
+    checks_between: Names = Field((), description="checks in the yard, in order; then it can only go through the yard")
+    checks_after: Names = Field((), description="checks on the onward train, in order")
     destination: Identifier = Field(description="onward place", json_schema_extra=refers_to("nodes"))
     due_h: NonNegative = Field(description="hour by which its onward train should leave")
     late_usd_per_h: NonNegative = Field(description="cost of an hour late")
@@ -505,7 +564,7 @@ TABLES: Mapping[str, type[Row]] = {
     "lanes": Lane, "shipments": Shipment, "contracts": Contract,
     "wagons": Wagon, "locomotives": Locomotive, "fleet": FleetStock, "orders": Order, "train_services": TrainService,
     "terminals": Terminal, "terminal_tracks": TerminalTrack, "terminal_cranes": TerminalCrane,
-    "terminal_bays": TerminalBay,
+    "terminal_bays": TerminalBay, "terminal_posts": TerminalPost,
     "train_calls": TrainCall, "terminal_loads": TerminalLoad,
 }  # fmt: skip
 

@@ -10,8 +10,9 @@ from optimizer.data.corridor import Corridor
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import FAMILY, Transshipment, mip
+from optimizer.models.transshipment.reading import read_site
 from optimizer.models.transshipment.search import solve_exact
-from optimizer.models.transshipment.site import first_end, read_site
+from optimizer.models.transshipment.site import first_end
 from optimizer.result import Status
 
 

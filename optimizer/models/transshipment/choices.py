@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from optimizer.models.transshipment.problem import Way
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, bay_minutes, crane_minutes, first_end
+from optimizer.models.transshipment.site import Call, Crane, Load, Site, Worker, first_end, minutes
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def choices(site: Site) -> tuple[Choice, ...]:
     """
     Every choice some plan may take, with its earliest ends when the load had the terminal for itself.
 
-    A train stands from its arrival at the earliest, each work starts after that inside a working window, and what
-    does not fit the onward train, the yard or the trains' latest departures even alone is left out.
+    A train stands from its arrival at the earliest, each work and check starts after the one before, inside a working
+    window, and what does not fit the onward train, the yard or the trains' latest departures even alone is left out.
     """
     return tuple(
         choice for load in site.loads for onward in site.onward(load) for choice in pair_choices(site, load, onward)
@@ -52,29 +52,41 @@ def direct_cranes(site: Site, load: Load, onward: Call) -> tuple[Crane, ...]:
 def pair_choices(site: Site, load: Load, onward: Call) -> Iterable[Choice]:
     """The ways ``load`` may go with ``onward``, a train of another gauge that serves its destination."""
     inbound = site.call[load.call_id]
+    checked = _checked(site, load, load.before, inbound.arrive)
+    if checked is None or checked > inbound.latest:
+        return
     crane_room = load.size <= onward.room[load.form]
     if "direct" in load.ways and crane_room:
-        meet = max(inbound.arrive, onward.arrive)
-        end = _first_end(load, direct_cranes(site, load, onward), meet)
-        if end is not None and end <= min(inbound.latest, onward.latest):
-            yield Choice(load, onward, "direct", end, end)
+        taken = _first_end(load, direct_cranes(site, load, onward), max(checked, onward.arrive))
+        end = _checked(site, load, load.after, taken)
+        if taken is not None and end is not None and taken <= inbound.latest and end <= onward.latest:
+            yield Choice(load, onward, "direct", taken, end)
     if "yard" in load.ways and crane_room and load.size <= site.yard[load.form]:
-        end = _first_end(load, site.cranes_for(load, inbound), inbound.arrive)
-        if end is not None and end <= inbound.latest:
-            last = _first_end(load, site.cranes_for(load, onward), max(end, onward.arrive))
-            if last is not None and last <= onward.latest:
-                yield Choice(load, onward, "yard", end, last)
+        taken = _first_end(load, site.cranes_for(load, inbound), checked)
+        if taken is not None and taken <= inbound.latest:
+            ready = _checked(site, load, load.between, taken)
+            if ready is not None:
+                put = _first_end(load, site.cranes_for(load, onward), max(ready, onward.arrive), out=True)
+                end = _checked(site, load, load.after, put)
+                if end is not None and end <= onward.latest:
+                    yield Choice(load, onward, "yard", taken, end)
     if "bogie" in load.ways and load.wagons <= onward.room["wagons"]:
-        end = _first_end(load, site.bays, inbound.arrive)
+        changed = _first_end(load, site.bays, checked)
+        ready = changed if changed is None or not load.after else max(changed, onward.arrive)
+        end = _checked(site, load, load.after, ready)
         if end is not None and end <= onward.latest:
-            yield Choice(load, onward, "bogie", inbound.arrive, end)
+            yield Choice(load, onward, "bogie", checked, end)
 
 
-def _first_end(load: Load, resources: Iterable[Crane | Bay], ready: int) -> int | None:
-    ends = (first_end(resource.open, ready, minutes(load, resource)) for resource in resources)
+def _first_end(load: Load, workers: Iterable[Worker], ready: int, out: bool = False) -> int | None:
+    ends = (first_end(worker.open, ready, minutes(load, worker, out)) for worker in workers)
     return min((end for end in ends if end is not None), default=None)
 
 
-def minutes(load: Load, resource: Crane | Bay) -> int:
-    """Minutes one work of ``load`` takes with a crane or in a bay."""
-    return crane_minutes(load, resource) if isinstance(resource, Crane) else bay_minutes(load, resource)
+def _checked(site: Site, load: Load, checks: Sequence[str], ready: int | None) -> int | None:
+    """Earliest end of checks one after the other from ``ready`` on."""
+    for check in checks:
+        if ready is None:
+            return None
+        ready = _first_end(load, site.posts_for(check), ready)
+    return ready

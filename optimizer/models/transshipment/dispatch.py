@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from optimizer.models.transshipment.choices import minutes
-from optimizer.models.transshipment.exact import resource_id
 from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, Work
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site
+from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, minutes
 
 Aim = tuple[str, Way]
 """Onward train and way."""
@@ -70,7 +68,7 @@ class Lasting:
         self._known: dict[tuple[str, str, int, int], int] = {}
 
     def __call__(self, load: Load, resource: Crane | Bay) -> int:
-        key = resource_id(resource), load.form, load.moves, load.wagons
+        key = resource.name, load.form, load.moves, load.wagons
         if key not in self._known:
             self._known[key] = minutes(load, resource)
         return self._known[key]
@@ -101,7 +99,7 @@ class Game:
         self.free_tracks = {track.track_id for track in site.tracks}
         self.waiting: list[tuple[int, int, str]] = []
         resources: list[Crane | Bay] = [*site.cranes, *site.bays]
-        self.busy_until = dict.fromkeys(map(resource_id, resources), 0)
+        self.busy_until = dict.fromkeys((r.name for r in resources), 0)
         self.standing: list[_Train] = []
         self.clock: list[tuple[int, int, int, tuple[str, Any]]] = []
         self.number = 0
@@ -294,7 +292,7 @@ class Game:
         return self._loads
 
     def _begin(self, resource: Crane | Bay, now: int, load: Load, step: str) -> bool:
-        name, lasts = resource_id(resource), self.lasting(load, resource)
+        name, lasts = resource.name, self.lasting(load, resource)
         self.works[load.load_id].append(Work(name, now, now + lasts))
         self.busy_until[name] = now + lasts
         self._at(now + lasts, 1, ("moved", (load, step, name)))

@@ -27,71 +27,34 @@ Rules
      gauge at e.
  (9) Lateness: ``l_i >= d_o - due_i`` for the onward train.
 
-Redundant constraints (10) that raise the bound stand in ``strengthen.py``, the search in ``search.py``.
+(10) Checks: one post per check of a load that goes on, one check after the other. Those before: ``s_in <= b``, ``e <=
+     d_in``, and all end before the first work begins; those between after the first work and before the second; those
+     after begin once the last work has ended and o stands, with ``e <= d_o``.
+(11) Set-ups: works of one crane, bay or post on loads that came with different trains lie its set-up apart.
+(12) Runways: of the cranes of one runway, in the order in which they stand, the j-th works at any time at least j - i
+     zones beyond the i-th. For each pair i < j and each zone z the works of i in zones >= z and those of j in zones < z
+     + j - i do not overlap. (Neighbours alone would let cranes pass one that is idle between them.)
+(13) Empty wagons of a gauge, where they are counted: a crane work that puts a load onto a train takes the load's
+     wagons of that train's gauge at its beginning, the work that takes it off its own train gives as many of that
+     gauge at its end.
+
+Variables stand in ``exact_variables.py``, rules (7), (8), (13) in ``exact_stocks.py``, (6), (10) to (12) in
+``exact_order.py``; redundant constraints (14) that raise the bound in ``strengthen.py``, the search in ``search.py``.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping
 
 from ortools.sat.python import cp_model
 
-from optimizer.models.transshipment.choices import Choice, choices, minutes
+from optimizer.models.transshipment.exact_order import checks_in_chain, cranes_in_line, one_work_at_a_time, set_ups
+from optimizer.models.transshipment.exact_stocks import bogie_stock, empty_wagons, yard_limits
+from optimizer.models.transshipment.exact_variables import FIRST, SECOND, Terminal, load_variables, stand_variables
 from optimizer.models.transshipment.problem import price_units
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, Windows
-
-FIRST, SECOND = 0, 1
-
-
-@dataclass
-class Terminal:
-    """The model with its variables; what the rules below write into and read from."""
-
-    site: Site
-    model: cp_model.CpModel = field(default_factory=cp_model.CpModel)
-    start: dict[str, cp_model.IntVar] = field(default_factory=dict)
-    leave: dict[str, cp_model.IntVar] = field(default_factory=dict)
-    stay: dict[str, cp_model.IntVar] = field(default_factory=dict)
-    on: dict[tuple[str, str], cp_model.IntVar] = field(default_factory=dict)
-    take: dict[tuple[str, str, str], cp_model.IntVar] = field(default_factory=dict)
-    missed: dict[str, cp_model.IntVar] = field(default_factory=dict)
-    begin: dict[tuple[str, int], cp_model.IntVar] = field(default_factory=dict)
-    end: dict[tuple[str, int], cp_model.IntVar] = field(default_factory=dict)
-    use: dict[tuple[str, int, str], cp_model.IntVar] = field(default_factory=dict)
-    late: dict[str, cp_model.IntVar] = field(default_factory=dict)
-
-    @cached_property
-    def choices(self) -> tuple[Choice, ...]:
-        return choices(self.site)
-
-    @cached_property
-    def choices_of(self) -> Mapping[str, list[Choice]]:
-        grouped: dict[str, list[Choice]] = {load.load_id: [] for load in self.site.loads}
-        for choice in self.choices:
-            grouped[choice.load.load_id].append(choice)
-        return grouped
-
-    def takes(self, load: Load, *ways: str) -> list[cp_model.IntVar]:
-        """Choices of ``load`` by these ways."""
-        return [self.take[c.key] for c in self.choices_of[load.load_id] if c.way in ways]
-
-    @cached_property
-    def intervals(self) -> dict[str, list[cp_model.IntervalVar]]:
-        """Works by crane or bay."""
-        return defaultdict(list)
-
-    def resources(self, load: Load, step: int) -> tuple[Crane | Bay, ...]:
-        """Cranes and bays that may do a load's first or second work in some choice."""
-        ways = {c.way for c in self.choices_of[load.load_id]}
-        if step == SECOND:
-            onward = {c.onward.call_id: c.onward for c in self.choices_of[load.load_id] if c.way == "yard"}
-            return tuple(dict.fromkeys(crane for o in onward.values() for crane in self.site.cranes_for(load, o)))
-        cranes = self.site.cranes_for(load, self.site.call[load.call_id]) if ways & {"direct", "yard"} else ()
-        return (*cranes, *(self.site.bays if "bogie" in ways else ()))
+from optimizer.models.transshipment.site import Call, Crane, Site
 
 
 def build(site: Site, serve_all: bool = False) -> Terminal:
@@ -107,63 +70,12 @@ def build(site: Site, serve_all: bool = False) -> Terminal:
     one_work_at_a_time(t)
     yard_limits(t)
     bogie_stock(t)
+    checks_in_chain(t)
+    set_ups(t)
+    cranes_in_line(t)
+    empty_wagons(t)
     lateness(t)
     return t
-
-
-def stand_variables(t: Terminal) -> None:
-    """Times and tracks of trains."""
-    for call in t.site.calls:
-        t.start[call.call_id] = t.model.new_int_var(call.arrive, call.latest - 1, f"start_{call.call_id}")
-        least = max(call.depart, call.arrive + 1)
-        t.leave[call.call_id] = t.model.new_int_var(least, call.latest, f"leave_{call.call_id}")
-        for track in t.site.tracks_for(call):
-            t.on[call.call_id, track.track_id] = t.model.new_bool_var(f"on_{call.call_id}_{track.track_id}")
-
-
-def load_variables(t: Terminal) -> None:
-    """What loads do, by whom and when."""
-    model, site = t.model, t.site
-    for choice in t.choices:
-        t.take[choice.key] = model.new_bool_var("take_" + "_".join(choice.key))
-    for load in site.loads:
-        i, arrive = load.load_id, site.call[load.call_id].arrive
-        t.missed[i] = model.new_bool_var(f"missed_{i}")
-        most = max((c.onward.latest - load.due for c in t.choices_of[i]), default=0)
-        t.late[i] = model.new_int_var(0, max(0, most), f"late_{i}")
-        for step in (FIRST, SECOND):
-            if resources := t.resources(load, step):
-                t.begin[i, step] = model.new_int_var(arrive, site.end, f"begin_{i}_{step}")
-                t.end[i, step] = model.new_int_var(arrive, site.end, f"end_{i}_{step}")
-                _work(t, load, step, resources)
-
-
-def _work(t: Terminal, load: Load, step: int, resources: Iterable[Crane | Bay]) -> None:
-    """One optional interval per crane or bay; exactly one of them is used when a choice asks for the work."""
-    i = load.load_id
-    cranes: list[cp_model.IntVar] = []
-    bays: list[cp_model.IntVar] = []
-    length: list[cp_model.LinearExpr] = []
-    for resource in resources:
-        name = resource_id(resource)
-        used = t.use[i, step, name] = t.model.new_bool_var(f"use_{i}_{step}_{name}")
-        lasting = minutes(load, resource)
-        interval = t.model.new_optional_fixed_size_interval_var(
-            t.begin[i, step], lasting, used, f"work_{i}_{step}_{name}"
-        )
-        t.intervals[name].append(interval)
-        length.append(lasting * used)
-        (bays if isinstance(resource, Bay) else cranes).append(used)
-    t.model.add(t.end[i, step] == t.begin[i, step] + sum(length))
-    if step == FIRST:
-        t.model.add(sum(cranes) == sum(t.takes(load, "direct", "yard")))
-        t.model.add(sum(bays) == sum(t.takes(load, "bogie")))
-    else:
-        t.model.add(sum(cranes) == sum(t.takes(load, "yard")))
-
-
-def resource_id(resource: Crane | Bay) -> str:
-    return resource.crane_id if isinstance(resource, Crane) else resource.bay_id
 
 
 def one_track_each(t: Terminal) -> None:
@@ -217,7 +129,7 @@ def first_work_at_inbound_train(t: Terminal) -> None:
     for load in t.site.loads:
         i, inbound = load.load_id, t.site.call[load.call_id]
         for resource in t.resources(load, FIRST):
-            used = t.use[i, FIRST, resource_id(resource)]
+            used = t.use[i, FIRST, resource.name]
             t.model.add(t.start[inbound.call_id] <= t.begin[i, FIRST]).only_enforce_if(used)
             if isinstance(resource, Crane):
                 t.model.add(t.end[i, FIRST] <= t.leave[inbound.call_id]).only_enforce_if(used)
@@ -243,82 +155,10 @@ def work_at_onward_train(t: Terminal) -> None:
         t.model.add(t.start[o] <= t.begin[i, step]).only_enforce_if(take)
         for resource in t.resources(choice.load, step):
             if isinstance(resource, Crane):
-                _reaches(t, resource, choice.onward, [take, t.use[i, step, resource.crane_id]])
+                _reaches(t, resource, choice.onward, [take, t.use[i, step, resource.name]])
     for load in t.site.loads:
         for take in t.takes(load, "yard"):
             t.model.add(t.begin[load.load_id, SECOND] >= t.end[load.load_id, FIRST]).only_enforce_if(take)
-
-
-def closed(open_: Windows, end: int) -> list[tuple[int, int]]:
-    """Spans up to ``end`` in which nobody works."""
-    edges = [0, *(min(edge, end) for window in open_ for edge in window), end]
-    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
-
-
-def one_work_at_a_time(t: Terminal) -> None:
-    """(6) Works of a crane or bay overlap neither each other nor its closed hours."""
-    resources: list[Crane | Bay] = [*t.site.cranes, *t.site.bays]
-    for resource in resources:
-        name = resource_id(resource)
-        shut = [
-            t.model.new_fixed_size_interval_var(a, b - a, f"shut_{name}") for a, b in closed(resource.open, t.site.end)
-        ]
-        t.model.add_no_overlap([*t.intervals[name], *shut])
-
-
-def yard_limits(t: Terminal, extra: Mapping[str, cp_model.IntVar] | None = None) -> None:
-    """(7) The yard holds what lies in it; ``extra`` adds room by form."""
-    for form, capacity in t.site.yard.items():
-        lying, sizes = [], []
-        for load in t.site.loads:
-            i = load.load_id
-            if load.form == form and (i, SECOND) in t.begin:
-                held = t.model.new_bool_var(f"held_{i}")
-                t.model.add(held == sum(t.takes(load, "yard")))
-                stay = t.model.new_int_var(0, t.site.end, f"lying_{i}")
-                lying.append(
-                    t.model.new_optional_interval_var(t.begin[i, FIRST], stay, t.end[i, SECOND], held, f"yard_{i}")
-                )
-                sizes.append(load.size)
-        if extra:
-            t.model.add_cumulative(lying, sizes, capacity + extra[form])
-        elif sum(sizes) > capacity:
-            t.model.add_cumulative(lying, sizes, capacity)
-
-
-def bogie_stock(t: Terminal) -> None:
-    """(8) Stock never falls below zero.
-
-    Written as a cumulative: sets taken at b are gone from b to the end; sets another exchange brings at e count as
-    part of the stock that is still missing from 0 to e, or to the end when that exchange is not made in this bay.
-    """
-    end = t.site.end + 1
-    for bay in t.site.bays:
-        for gauge, stock in bay.stock.items():
-            gone, sets, possible = [], [], stock
-            for load in t.site.loads:
-                used = t.use.get((load.load_id, FIRST, bay.bay_id))
-                if used is None:
-                    continue
-                i = load.load_id
-                taken = [t.take[c.key] for c in t.choices_of[i] if c.way == "bogie" and c.onward.gauge_mm == gauge]
-                if taken:
-                    here = t.model.new_bool_var(f"takes_{i}_{bay.bay_id}_{gauge}")
-                    t.model.add_implication(here, used)
-                    t.model.add(here >= used + sum(taken) - 1)
-                    t.model.add(here <= sum(taken))
-                    rest = t.model.new_int_var(0, end, f"gone_{i}_{bay.bay_id}_{gauge}")
-                    gone.append(t.model.new_optional_interval_var(t.begin[i, FIRST], rest, end, here, ""))
-                    sets.append(load.wagons)
-                if t.site.call[load.call_id].gauge_mm == gauge:
-                    back = t.model.new_int_var(0, end, f"back_{i}_{bay.bay_id}")
-                    t.model.add(back == t.end[i, FIRST]).only_enforce_if(used)
-                    t.model.add(back == end).only_enforce_if(~used)
-                    gone.append(t.model.new_interval_var(0, back, back, ""))
-                    sets.append(load.wagons)
-                    possible += load.wagons
-            if gone:
-                t.model.add_cumulative(gone, sets, possible)
 
 
 def lateness(t: Terminal) -> None:

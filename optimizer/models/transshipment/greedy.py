@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from optimizer.models.transshipment.choices import Choice, choices, minutes
-from optimizer.models.transshipment.exact import resource_id
+from optimizer.models.transshipment.choices import Choice, choices
 from optimizer.models.transshipment.problem import Passage, Plan, Stand, Work, late_units, price_units, wait_units
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site
+from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, minutes
 
 
 def first_come_first_served(site: Site) -> dict[str, Stand] | None:
@@ -66,7 +65,7 @@ class _Board:
 
     def slot(self, resource: Crane | Bay, ready: int, minutes_: int, until: int) -> Work | None:
         """Earliest free work."""
-        name = resource_id(resource)
+        name = resource.name
         starts = [ready, *(end for _, end in self.busy[name]), *(first for first, _ in resource.open)]
         for start in sorted(s for s in starts if ready <= s <= until - minutes_):
             end = start + minutes_

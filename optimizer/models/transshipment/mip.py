@@ -23,7 +23,7 @@ import pulp
 
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment.choices import Choice, choices, minutes
+from optimizer.models.transshipment.choices import Choice, choices
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,
@@ -37,7 +37,7 @@ from optimizer.models.transshipment.problem import (
     usd,
 )
 from optimizer.models.transshipment.search import tidy
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site
+from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, minutes
 from optimizer.result import Outcome, Status
 from optimizer.solvers.mip import solve_model
 

@@ -8,7 +8,8 @@ COST_UNITS`` USD, in which an hourly rate in cents is a whole number per minute;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -18,7 +19,9 @@ from pydantic import Field
 
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema import Count, Identifier, Row, Text
-from optimizer.models.transshipment.site import Call, Load, Site, read_site
+from optimizer.models.transshipment.reading import read_site
+from optimizer.models.transshipment.site import Call, Load, Site
+from optimizer.result import Solution
 
 COST_UNITS = 6000
 """Units of cost per USD: a sixtieth of a cent."""
@@ -49,7 +52,18 @@ class PlannedLoad(Row):
     load_end_min: Count | None = Field(None, description="minute it ends")
 
 
-SOLUTION_TABLES: Mapping[str, type[Row]] = {"trains": PlannedTrain, "loads": PlannedLoad}
+class PlannedCheck(Row):
+    """A check of a load that goes on; no rows where loads need none."""
+
+    load_id: Identifier = Field(description="load")
+    place: Count = Field(description="place in its chain, from 0: checks before, between and after its works, in order")
+    check: Identifier = Field(description="what is checked")
+    post_id: Identifier = Field(description="who does it")
+    start_min: Count = Field(description="minute it starts")
+    end_min: Count = Field(description="minute it ends")
+
+
+SOLUTION_TABLES: Mapping[str, type[Row]] = {"trains": PlannedTrain, "loads": PlannedLoad, "checks": PlannedCheck}
 
 
 @dataclass(frozen=True)
@@ -72,11 +86,12 @@ class Stand:
 
 @dataclass(frozen=True)
 class Passage:
-    """A load's way: onward train, and one or two works."""
+    """A load's way: onward train, one or two works of cranes or bay, and its checks in order."""
 
     way: Way
     onward: str
     works: tuple[Work, ...]
+    checks: tuple[Work, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,12 +139,20 @@ class Transshipment:
 
 def price_units(site: Site, load: Load, way: Way) -> int:
     """Price of taking ``load`` over, in cost units."""
-    cents = {
-        "direct": site.direct_cents_per_move * load.moves,
-        "yard": site.yard_cents_per_move * 2 * load.moves,
-        "bogie": site.bogie_cents_per_wagon * load.wagons,
-    }
-    return cents[way] * 60
+    if way == "bogie":
+        return 60 * site.bogie_cents_per_wagon * load.wagons
+    if way == "direct":
+        return 60 * site.direct_cents_per_move * load.moves
+    return 60 * site.yard_cents_per_move * 2 * load.moves + int(60 * site.rehandle_cents_per_move * load.rehandles)
+
+
+def lets_go(load: Load, passage: Passage) -> tuple[int, int]:
+    """Minutes from which a load no longer holds its own train and its onward train."""
+    if passage.way != "bogie":
+        inbound = passage.works[0].end
+    else:
+        inbound = passage.checks[len(load.before) - 1].end if load.before else 0
+    return inbound, (passage.checks[-1] if load.after else passage.works[-1]).end
 
 
 def late_units(load: Load, call: Call, leave: int) -> int:
@@ -175,11 +198,44 @@ def to_tables(site: Site, plan: Plan) -> dict[str, pd.DataFrame]:
         first, second = passage.works[0], passage.works[1] if len(passage.works) > 1 else None
         after = (second.resource, second.start, second.end) if second else ("", None, None)
         loads.append((load.load_id, passage.way, passage.onward, first.resource, first.start, first.end, *after))
+    checks = [
+        (load.load_id, place, check, work.resource, work.start, work.end)
+        for load in site.loads
+        if load.load_id in plan.passages
+        for place, (check, work) in enumerate(zip(load.checks, plan.passages[load.load_id].checks, strict=True))
+    ]
     optional = ("unload_start_min", "unload_end_min", "load_start_min", "load_end_min")
     return {
         "trains": pd.DataFrame(trains, columns=_columns(PlannedTrain)),
         "loads": pd.DataFrame(loads, columns=_columns(PlannedLoad)).astype(dict.fromkeys(optional, float)),
+        "checks": pd.DataFrame(checks, columns=_columns(PlannedCheck)),
     }
+
+
+def read_tables(solution: Solution) -> Plan:
+    """The plan that solution tables hold."""
+    stands = {
+        row["call_id"]: Stand(row["track_id"], int(row["start_min"]), int(row["leave_min"]))
+        for row in solution["trains"].to_dict("records")
+    }
+    checks: dict[str, list[Work]] = defaultdict(list)
+    if "checks" in solution:
+        for row in solution["checks"].sort_values("place", kind="stable").to_dict("records"):
+            checks[row["load_id"]].append(Work(row["post_id"], int(row["start_min"]), int(row["end_min"])))
+    passages = {
+        row["load_id"]: Passage(
+            row["mode"], row["outbound_id"], tuple(_row_works(row)), tuple(checks.get(row["load_id"], ()))
+        )
+        for row in solution["loads"].to_dict("records")
+        if row["mode"] != "missed"
+    }
+    return Plan(stands, passages)
+
+
+def _row_works(row: Mapping[Any, Any]) -> Iterable[Work]:
+    for step in ("unload", "load"):
+        if row[f"{step}_resource"]:
+            yield Work(row[f"{step}_resource"], int(row[f"{step}_start_min"]), int(row[f"{step}_end_min"]))
 
 
 def _columns(model: type[Row]) -> list[str]:

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 
-from optimizer.models.transshipment.choices import minutes
 from optimizer.models.transshipment.relaxation_model import Relaxation, Term
-from optimizer.models.transshipment.site import Call, Crane, Site, Windows, crane_minutes
+from optimizer.models.transshipment.site import Call, Crane, Site, Windows, crane_minutes, minutes
 
 
 def open_minutes(open_: Windows, first: int, last: int) -> int:

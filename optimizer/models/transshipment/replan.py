@@ -21,20 +21,20 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.aims import fallbacks
 from optimizer.models.transshipment.dispatch import Past, play
 from optimizer.models.transshipment.groups import groups
+from optimizer.models.transshipment.hours import without
 from optimizer.models.transshipment.improve import Search, temperature
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,
     Plan,
-    Stand,
     Transshipment,
-    Work,
     plan_units,
+    read_tables,
     to_tables,
     usd,
 )
 from optimizer.models.transshipment.search import tidy
-from optimizer.models.transshipment.site import Site, Windows
+from optimizer.models.transshipment.site import Site
 from optimizer.result import Solution
 
 ROUNDS = 300
@@ -116,7 +116,7 @@ def replan(
     _check(problem.site, news)
     late = _late(problem, news)
     site = replace(late.site, cranes=tuple(
-        replace(crane, open=_without(crane.open, *news.lost_min[crane.crane_id]))
+        replace(crane, open=without(crane.open, (news.lost_min[crane.crane_id],)))
         if crane.crane_id in news.lost_min
         else crane
         for crane in late.site.cranes
@@ -201,29 +201,6 @@ def _late(problem: Transshipment, news: Disturbance) -> Transshipment:
     calls["depart_h"] = calls[["depart_h", "arrive_h"]].max(axis=1)
     changed = replace(corridor, tables={**corridor.tables, "train_calls": calls})
     return Transshipment(changed, problem.site.terminal_id, problem.serve_all)
-
-
-def _without(open_: Windows, first: int, last: int) -> Windows:
-    """Working windows less a span."""
-    parts = [part for a, b in open_ for part in ((a, min(b, first)), (max(a, last), b))]
-    return tuple((a, b) for a, b in parts if a < b)
-
-
-def read_tables(solution: Solution) -> Plan:
-    """The plan that solution tables hold."""
-    stands = {
-        row["call_id"]: Stand(row["track_id"], int(row["start_min"]), int(row["leave_min"]))
-        for row in solution["trains"].to_dict("records")
-    }
-    passages = {}
-    for row in solution["loads"].to_dict("records"):
-        if row["mode"] != "missed":
-            works = tuple(
-                Work(row[f"{step}_resource"], int(row[f"{step}_start_min"]), int(row[f"{step}_end_min"]))
-                for step in (("unload", "load") if row["mode"] == "yard" else ("unload",))
-            )
-            passages[row["load_id"]] = Passage(row["mode"], row["outbound_id"], works)
-    return Plan(stands, passages)
 
 
 def _moved(site: Site, old: Plan, new: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:

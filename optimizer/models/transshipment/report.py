@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from optimizer.models.family import Table
 from optimizer.models.transshipment.problem import (
-    Passage,
     Plan,
-    Stand,
     Transshipment,
     Work,
     late_units,
     price_units,
+    read_tables,
     usd,
     wait_units,
 )
@@ -178,26 +176,6 @@ def _missed(site: Site, plan: Plan) -> Table:
             why = why_impossible(site, load) or "cheaper to miss, or no crane hours, track or room left in time"
             rows.append((load.load_id, load.call_id, load.destination, f"{load.missed_cents / 100:,.0f}", why))
     return Table("Missed loads", ("load", "came with", "to", "cost USD", "why"), rows)
-
-
-def read_tables(solution: Solution) -> Plan:
-    """The plan from its tables."""
-    stands = {
-        row["call_id"]: Stand(row["track_id"], int(row["start_min"]), int(row["leave_min"]))
-        for row in solution["trains"].to_dict("records")
-    }
-    passages = {
-        row["load_id"]: Passage(row["mode"], row["outbound_id"], tuple(_row_works(row)))
-        for row in solution["loads"].to_dict("records")
-        if row["mode"] != "missed"
-    }
-    return Plan(stands, passages)
-
-
-def _row_works(row: Mapping[Any, Any]) -> Iterable[Work]:
-    for step in ("unload", "load"):
-        if row[f"{step}_resource"]:
-            yield Work(row[f"{step}_resource"], int(row[f"{step}_start_min"]), int(row[f"{step}_end_min"]))
 
 
 def _works(plan: Plan, resource: str) -> list[Work]:

@@ -10,7 +10,8 @@ from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import shortage
-from optimizer.models.transshipment.exact import FIRST, SECOND, Terminal, build, cost, one_track_each, stand_variables
+from optimizer.models.transshipment.exact import build, cost, one_track_each
+from optimizer.models.transshipment.exact_variables import CHECKS, Terminal, stand_variables
 from optimizer.models.transshipment.greedy import first_come_first_served, greedy
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
@@ -19,6 +20,7 @@ from optimizer.models.transshipment.problem import (
     Stand,
     Transshipment,
     Work,
+    lets_go,
     plan_units,
     to_tables,
     usd,
@@ -150,10 +152,10 @@ def tidy(site: Site, plan: Plan) -> Plan:
     needed = {call.call_id: max(call.depart, plan.stands[call.call_id].start + 1) for call in site.calls}
     by_id = {load.load_id: load for load in site.loads}
     for load_id, passage in plan.passages.items():
-        needed[passage.onward] = max(needed[passage.onward], passage.works[-1].end)
-        if passage.way != "bogie":
-            inbound = by_id[load_id].call_id
-            needed[inbound] = max(needed[inbound], passage.works[0].end)
+        load = by_id[load_id]
+        inbound, onward = lets_go(load, passage)
+        needed[passage.onward] = max(needed[passage.onward], onward)
+        needed[load.call_id] = max(needed[load.call_id], inbound)
     stands = {call_id: replace(stand, leave=needed[call_id]) for call_id, stand in plan.stands.items()}
     return Plan(stands, plan.passages)
 
@@ -175,10 +177,11 @@ def read_plan(t: Terminal, result: CpSatResult) -> Plan:
             continue
         i = choice.load.load_id
         works = []
-        for step in (FIRST, SECOND) if choice.way == "yard" else (FIRST,):
-            used = next(r for (load, at, r), use in t.use.items() if (load, at) == (i, step) and value(use))
+        num_works = 2 if choice.way == "yard" else 1
+        for step in (*range(num_works), *range(CHECKS, CHECKS + len(choice.load.checks))):
+            used = next(r.name for r in t.resources(choice.load, step) if value(t.use[i, step, r.name]))
             works.append(Work(used, value(t.begin[i, step]), value(t.end[i, step])))
-        passages[i] = Passage(choice.way, choice.onward.call_id, tuple(works))
+        passages[i] = Passage(choice.way, choice.onward.call_id, tuple(works[:num_works]), tuple(works[num_works:]))
     return Plan(_stands(t, value), passages)
 
 
@@ -195,9 +198,14 @@ def hint(t: Terminal, plan: Plan) -> dict[cp_model.IntVar, int]:
         values[t.late[i]] = max(0, plan.stands[passage.onward].leave - load.due) if passage else 0
         for choice in t.choices_of[i]:
             values[t.take[choice.key]] = int(passage is not None and (passage.onward, passage.way) == choice.key[1:])
-        for step, work in enumerate(passage.works if passage else ()):
+        for step, work in _steps(passage):
             values[t.begin[i, step]], values[t.end[i, step]] = work.start, work.end
+    workers = {(i, step): work.resource for i, passage in plan.passages.items() for step, work in _steps(passage)}
     for (i, step, resource), used in t.use.items():
-        works = plan.passages[i].works if i in plan.passages else ()
-        values[used] = int(step < len(works) and works[step].resource == resource)
+        values[used] = int(workers.get((i, step)) == resource)
     return values
+
+
+def _steps(passage: Passage | None) -> list[tuple[int, Work]]:
+    """Works and checks with the steps of the model."""
+    return [] if passage is None else [*enumerate(passage.works), *enumerate(passage.checks, start=CHECKS)]

@@ -13,18 +13,15 @@ from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.exact import (
-    Terminal,
-    bogie_stock,
     first_work_at_inbound_train,
-    load_variables,
     one_fate_each,
     one_track_each,
-    one_work_at_a_time,
     onward_sums,
-    stand_variables,
     work_at_onward_train,
-    yard_limits,
 )
+from optimizer.models.transshipment.exact_order import checks_in_chain, cranes_in_line, one_work_at_a_time, set_ups
+from optimizer.models.transshipment.exact_stocks import bogie_stock, empty_wagons, yard_limits
+from optimizer.models.transshipment.exact_variables import Terminal, load_variables, stand_variables
 from optimizer.models.transshipment.problem import Transshipment
 from optimizer.models.transshipment.site import SPARE, Load, Site
 from optimizer.models.transshipment.words import clock, why_impossible
@@ -61,6 +58,10 @@ def explain(problem: Transshipment, options: SolveOptions) -> tuple[str, ...]:
     work_at_onward_train(t)
     one_work_at_a_time(t)
     bogie_stock(t)
+    checks_in_chain(t)
+    set_ups(t)
+    cranes_in_line(t)
+    empty_wagons(t)
     yard = {form: t.model.new_int_var(0, _total(site, form), f"more_yard_{form}") for form in site.yard}
     _soft_yard(t, site, yard)
     room = _soft_room(t, site)

@@ -1,4 +1,4 @@
-"""What CP-SAT does not see by itself: redundant constraints (10) of the exact model, and a bound from a smaller model.
+"""What CP-SAT does not see by itself: redundant constraints (14) of the exact model, and a bound from a smaller model.
 
 The bound: forget tracks, single works, yard, bogies and shifts that two loads share; keep which choice each load
 takes, the room on trains, and when trains leave. Every plan maps onto a solution of that model with the same cost:
@@ -16,7 +16,9 @@ from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.choices import Choice
-from optimizer.models.transshipment.exact import Terminal, closed, cost, lateness, one_fate_each, room_on_trains
+from optimizer.models.transshipment.exact import cost, lateness, one_fate_each, room_on_trains
+from optimizer.models.transshipment.exact_order import closed
+from optimizer.models.transshipment.exact_variables import Terminal
 from optimizer.models.transshipment.site import Call, Load, Site, crane_minutes
 from optimizer.result import Status
 from optimizer.solvers.cpsat import solve_cpsat
@@ -31,7 +33,7 @@ def strengthen(t: Terminal) -> None:
 
 
 def tracks_together(t: Terminal) -> None:
-    """(10) Trains that need a length or more share the tracks of that length."""
+    """(14) Trains that need a length or more share the tracks of that length."""
     stands = {i: t.model.new_interval_var(t.start[i], stay, t.leave[i], "") for i, stay in t.stay.items()}
     groups = {tuple(track.track_id for track in t.site.tracks_for(call)): call for call in t.site.calls}
     for tracks in groups:
@@ -41,7 +43,7 @@ def tracks_together(t: Terminal) -> None:
 
 
 def cranes_together(t: Terminal) -> None:
-    """(10) All cranes of a kind at once, closed hours included."""
+    """(14) All cranes of a kind at once, closed hours included."""
     for form in ("container", "bulk"):
         cranes = [crane for crane in t.site.cranes if crane.handles == form]
         if len(cranes) < 2:
@@ -77,13 +79,13 @@ def train_minutes(
 
 
 def crane_minutes_of_trains(t: Terminal) -> None:
-    """(10) A train stands at least the crane minutes of its loads over the number of cranes that can reach it."""
+    """(14) A train stands at least the crane minutes of its loads over the number of cranes that can reach it."""
     for (call, _), (count, terms) in train_minutes(t.site, [(c, t.take[c.key]) for c in t.choices]).items():
         t.model.add(count * (t.leave[call] - t.start[call]) >= sum(terms))
 
 
 def choices_delay_trains(t: Terminal) -> None:
-    """(10) Both trains of a choice wait for its earliest end; the load is late accordingly."""
+    """(14) Both trains of a choice wait for its earliest end; the load is late accordingly."""
     for load in t.site.loads:
         delay_trains(t.model, t.site, t.choices_of[load.load_id], t.take, t.leave, t.late[load.load_id])
 
