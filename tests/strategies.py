@@ -573,6 +573,59 @@ def terminal_rows(
     }  # fmt: skip
 
 
+@st.composite
+def rich_terminal_rows(draw: st.DrawFn, step_h: float = 0.5, **parameters: Any) -> dict[str, list[dict[str, Any]]]:
+    """
+    The tables of :func:`terminal_rows` with some of the further rules.
+
+    Checks by posts, set-ups, two cranes on a runway, stacked boxes, counted empty wagons, breaks and outages;
+    every working time is still a multiple of ``step_h``.
+    """
+    rows = draw(terminal_rows(step_h=step_h, **parameters))
+    minutes, sometimes = 60 * step_h, st.sampled_from([False, False, True])
+    for call in rows["train_calls"]:  # room and time, so that more than what is missed is told apart
+        call |= {"capacity_teu": 6, "capacity_t": 240, "capacity_wagons": 4, "destinations": "NA;NB"}
+        call["latest_depart_h"] += 2 * step_h
+    terminal = rows["terminals"][0]
+    terminal |= {"yard_capacity_teu": 4, "yard_capacity_t": 120}
+    if draw(sometimes, label="stacked"):
+        terminal |= {"yard_tiers": 3, "rehandle_usd_per_move": draw(st.integers(0, 4))}
+    for gauge in (1520, 1676):
+        if draw(sometimes, label="counted"):
+            terminal[f"empty_wagons_{gauge}"] = draw(st.integers(0, 2))
+    runway = draw(sometimes, label="runway")
+    for place, crane in enumerate(rows["terminal_cranes"]):
+        crane["runway"] = "R" if runway else ""
+        crane["runway_place"] = place if runway else None
+    rows["terminal_posts"] = [
+        {
+            "post_id": f"P{at}", "terminal_id": "T", "check": "customs" if at else "inspection",
+            "minutes_per_load": draw(st.sampled_from([0, minutes])), "minutes_per_wagon": 0 if at else minutes,
+        }
+        for at in range(2)
+    ]  # fmt: skip
+    rows["terminal_posts"][1]["minutes_per_load"] = minutes
+    for worker in (*rows["terminal_cranes"], *rows["terminal_bays"], *rows["terminal_posts"]):
+        if draw(sometimes, label="hours"):
+            worker["breaks_h"] = draw(st.sampled_from([f"{2 * step_h:g}-{3 * step_h:g}", "0-0.5"]))
+            worker["out_of_service_h"] = draw(st.sampled_from(["", f"{4 * step_h:g}-{6 * step_h:g}"]))
+        if draw(sometimes, label="set-up"):
+            worker["setup_min"] = minutes
+    one, none = st.sampled_from(["inspection", "customs"]), st.just("")
+    for load in rows["terminal_loads"]:
+        load["zone"] = draw(st.integers(0, 2)) if runway else None
+        for column in ("checks_before", "checks_after"):
+            load[column] = draw(none | none | one)
+        if "yard" in load["modes"]:
+            load["checks_between"] = draw(none | none | none | one)
+    return rows
+
+
+def rich_terminals(**parameters: Any) -> st.SearchStrategy[Corridor]:
+    """Corridors of one small terminal with some of the further rules; see :func:`rich_terminal_rows`."""
+    return rich_terminal_rows(**parameters).map(corridor_from_rows)
+
+
 def terminals(**parameters: Any) -> st.SearchStrategy[Corridor]:
     """Corridors of one small terminal; see :func:`terminal_rows`."""
     return terminal_rows(**parameters).map(corridor_from_rows)

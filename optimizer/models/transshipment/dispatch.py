@@ -404,7 +404,8 @@ def play(
     past: Past | None = None,
 ) -> Plan | None:
     """
-    A valid plan that follows the aims as far as the terminal lets it; None when a train finds no track in time.
+    A valid plan that follows the aims as far as the terminal lets it; None when a train finds no track in time, and at
+    a terminal with rules beyond :attr:`Site.is_plain`.
 
     Parameters
     ----------
@@ -417,6 +418,8 @@ def play(
     past
         A running plan: what has begun stands, and play starts at that minute.
     """
+    if not site.is_plain:
+        return None
     game = Game(site, aims, leaves, fallbacks, lasting or Lasting(), past)
     plan = game.run()
     return plan if all(stand.start >= 0 and stand.leave > stand.start for stand in plan.stands.values()) else None

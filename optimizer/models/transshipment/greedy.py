@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from optimizer.models.transshipment.choices import Choice, choices
-from optimizer.models.transshipment.problem import Passage, Plan, Stand, Work, late_units, price_units, wait_units
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, minutes
+from optimizer.models.transshipment.problem import (
+    Passage,
+    Plan,
+    Stand,
+    Work,
+    late_units,
+    lets_go,
+    price_units,
+    wait_units,
+)
+from optimizer.models.transshipment.site import Call, Crane, Load, Site, Worker, gap, minutes
 
 
 def first_come_first_served(site: Site) -> dict[str, Stand] | None:
@@ -41,17 +50,22 @@ def _crane_moves(site: Site, call: Call) -> dict[str, int]:
     return moves
 
 
+Stock = tuple[str, int]
+"""Bay, or "" for the terminal's empty wagons, and gauge."""
+Change = tuple[Stock, int, int]
+"""Stock, minute, change."""
+
+
 @dataclass
 class _Board:
     """Time taken so far."""
 
     site: Site
     stands: dict[str, Stand]
-    busy: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    busy: dict[str, list[tuple[Load, int, int]]] = field(default_factory=lambda: defaultdict(list))
     lying: list[tuple[str, int, int, int]] = field(default_factory=list)
     room: dict[tuple[str, str], int] = field(default_factory=dict)
-    sets: list[tuple[str, int, int, int]] = field(default_factory=list)
-    """bay, gauge, minute, change of stock"""
+    changes: dict[Stock, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def until(self, call: Call) -> int:
         """Last minute the train may stay: its own limit, or the next train on its track."""
@@ -63,33 +77,71 @@ class _Board:
         ]
         return min([call.latest, *after])
 
-    def slot(self, resource: Crane | Bay, ready: int, minutes_: int, until: int) -> Work | None:
+    def near(self, worker: Worker) -> tuple[Worker, ...]:
+        """The worker, and cranes it cannot pass."""
+        if not isinstance(worker, Crane) or not worker.runway:
+            return (worker,)
+        return tuple(crane for crane in self.site.cranes if crane.runway == worker.runway)
+
+    def slot(self, load: Load, worker: Worker, ready: int, until: int, out: bool = False) -> Work | None:
         """Earliest free work."""
-        name = resource.name
-        starts = [ready, *(end for _, end in self.busy[name]), *(first for first, _ in resource.open)]
-        for start in sorted(s for s in starts if ready <= s <= until - minutes_):
-            end = start + minutes_
-            inside = any(first <= start and end <= last for first, last in resource.open)
-            if inside and all(end <= a or b <= start for a, b in self.busy[name]):
-                return Work(name, start, end)
+        lasts = minutes(load, worker, out)
+        blocked = []
+        for other in self.near(worker):
+            for theirs, first, last in self.busy[other.name]:
+                apart = gap(worker, load, other, theirs)
+                if apart is not None:
+                    blocked.append((first - apart, last + apart))
+        starts = [ready, *(end for _, end in blocked), *(first for first, _ in worker.open)]
+        for start in sorted(s for s in starts if ready <= s <= until - lasts):
+            end = start + lasts
+            inside = any(first <= start and end <= last for first, last in worker.open)
+            if inside and all(end <= a or b <= start for a, b in blocked):
+                return Work(worker.name, start, end)
         return None
 
-    def first(self, load: Load, resources: Iterable[Crane | Bay], ready: int, until: int) -> Work | None:
-        works = (self.slot(resource, ready, minutes(load, resource), until) for resource in resources)
+    def first(self, load: Load, workers: Iterable[Worker], ready: int, until: int, out: bool = False) -> Work | None:
+        works = (self.slot(load, worker, ready, until, out) for worker in workers)
         return min((w for w in works if w), key=lambda w: (w.end, w.resource), default=None)
+
+    def checked(self, load: Load, checks: Iterable[str], ready: int, until: int) -> list[Work] | None:
+        """Checks one after the other; None when they do not fit."""
+        done: list[Work] = []
+        for check in checks:
+            work = self.first(load, self.site.posts_for(check), done[-1].end if done else ready, until)
+            if work is None:
+                return None
+            done.append(work)
+        return done
 
     def yard_holds(self, load: Load, start: int, end: int) -> bool:
         same = [(size, a, b) for form, size, a, b in self.lying if form == load.form]
         marks = [start, *(a for _, a, _ in same if start < a < end)]
         return all(load.size + sum(s for s, a, b in same if a <= m < b) <= self.site.yard[load.form] for m in marks)
 
-    def bay_holds(self, bay: Bay, changes: list[tuple[str, int, int, int]]) -> bool:
-        """Stock of the bay with further changes; each is (bay, gauge, minute, change)."""
-        for gauge, stock in bay.stock.items():
-            mine = sorted((m, change) for b, g, m, change in [*self.sets, *changes] if b == bay.bay_id and g == gauge)
-            if any(stock + sum(c for m, c in mine if m <= at) < 0 for at, _ in mine):
-                return False
+    def stocks_hold(self, changes: Iterable[Change]) -> bool:
+        """Whether no stock falls below zero with further changes."""
+        further: dict[Stock, list[tuple[int, int]]] = defaultdict(list)
+        for stock, minute, change in changes:
+            further[stock].append((minute, change))
+        for (bay, gauge), more in further.items():
+            level = self.site.empties.get(gauge) if not bay else self._sets[bay][gauge]
+            if level is None:
+                continue
+            # At one minute what is given back counts first.
+            for _, change in sorted([*self.changes[bay, gauge], *more], key=lambda pair: (pair[0], -pair[1])):
+                level += change
+                if level < 0:
+                    return False
         return True
+
+    @property
+    def _sets(self) -> Mapping[str, Mapping[int, int]]:
+        return {bay.bay_id: bay.stock for bay in self.site.bays}
+
+    def later(self, stock: Stock, ready: int) -> list[int]:
+        """The minute, and those after it at which something is given back to the stock."""
+        return [ready, *sorted({minute for minute, change in self.changes[stock] if change > 0 and minute > ready})]
 
 
 def greedy(site: Site, stands: Mapping[str, Stand]) -> Plan:
@@ -114,48 +166,73 @@ def greedy(site: Site, stands: Mapping[str, Stand]) -> Plan:
 
 
 def _fit(board: _Board, choice: Choice) -> Passage | None:
-    site, load, onward = board.site, choice.load, choice.onward
-    inbound = site.call[load.call_id]
+    """The choice at its earliest, or later where a stock asks for it."""
+    load, onward = choice.load, choice.onward
     unit = "wagons" if choice.way == "bogie" else load.form
     if board.room.get((onward.call_id, unit), onward.room[unit]) < (load.wagons if unit == "wagons" else load.size):
         return None
-    here, there = board.stands[inbound.call_id], board.stands[onward.call_id]
-    at_inbound = [c for c in site.cranes_for(load, inbound) if here.track in c.tracks]
-    at_onward = [c for c in site.cranes_for(load, onward) if there.track in c.tracks]
-    until = board.until(onward)
-    if choice.way == "direct":
-        both = [c for c in at_inbound if c in at_onward]
-        work = board.first(load, both, max(here.start, there.start), min(board.until(inbound), until))
-        return Passage("direct", onward.call_id, (work,)) if work else None
-    if choice.way == "yard":
-        first = board.first(load, at_inbound, here.start, board.until(inbound))
-        if first is None:
+    inbound = board.site.call[load.call_id]
+    here, there = board.stands[load.call_id], board.stands[onward.call_id]
+    before = board.checked(load, load.before, here.start, board.until(inbound))
+    if before is None:
+        return None
+    ready = before[-1].end if before else here.start
+    for works, between in _works(board, choice, ready):
+        after = board.checked(load, load.after, max(works[-1].end, there.start), board.until(onward))
+        if after is None:
             return None
-        # A crane cannot do both works at once; the second starts after the first has ended anyway.
-        second = board.first(load, at_onward, max(first.end, there.start), until)
-        if second is None or not board.yard_holds(load, first.start, second.end):
-            return None
-        return Passage("yard", onward.call_id, (first, second))
-    for bay in site.bays:
-        work = board.slot(bay, here.start, minutes(load, bay), until)
-        if work and board.bay_holds(bay, _changes(site, load, onward, work)):
-            return Passage("bogie", onward.call_id, (work,))
+        passage = Passage(choice.way, onward.call_id, works, (*before, *between, *after))
+        if board.stocks_hold(_changes(board.site, load, passage)):
+            return passage
     return None
 
 
-def _changes(site: Site, load: Load, onward: Call, work: Work) -> list[tuple[str, int, int, int]]:
-    gauge = site.call[load.call_id].gauge_mm
-    out = (work.resource, onward.gauge_mm, work.start, -load.wagons)
-    return [out, (work.resource, gauge, work.end, load.wagons)]
+def _works(board: _Board, choice: Choice, ready: int) -> Iterator[tuple[tuple[Work, ...], list[Work]]]:
+    """Works of the choice with the checks between them, the earliest first, then when stock has come back."""
+    site, load, onward = board.site, choice.load, choice.onward
+    inbound = site.call[load.call_id]
+    here, there = board.stands[load.call_id], board.stands[onward.call_id]
+    until = board.until(onward)
+    if choice.way == "bogie":
+        for bay in site.bays:
+            for at in board.later((bay.bay_id, onward.gauge_mm), ready):
+                if work := board.slot(load, bay, at, until):
+                    yield (work,), []
+        return
+    at_inbound = [c for c in site.cranes_for(load, inbound) if here.track in c.tracks]
+    at_onward = [c for c in site.cranes_for(load, onward) if there.track in c.tracks]
+    if choice.way == "direct":
+        both = [c for c in at_inbound if c in at_onward]
+        for at in board.later(("", onward.gauge_mm), max(ready, there.start)):
+            if work := board.first(load, both, at, min(board.until(inbound), until)):
+                yield (work,), []
+        return
+    first = board.first(load, at_inbound, ready, board.until(inbound))
+    between = board.checked(load, load.between, first.end, until) if first else None
+    if first is None or between is None:
+        return
+    # A crane cannot do both works at once; the second starts after the first has ended anyway.
+    for at in board.later(("", onward.gauge_mm), max((between[-1] if between else first).end, there.start)):
+        second = board.first(load, at_onward, at, until, out=True)
+        if second is not None and board.yard_holds(load, first.start, second.end):
+            yield (first, second), between
+
+
+def _changes(site: Site, load: Load, passage: Passage) -> list[Change]:
+    """Sets or empty wagons of the onward gauge are taken when the last work begins, others come back."""
+    first, last = passage.works[0], passage.works[-1]
+    bay = first.resource if passage.way == "bogie" else ""
+    taken = (bay, site.call[passage.onward].gauge_mm), last.start, -load.wagons
+    return [taken, ((bay, site.call[load.call_id].gauge_mm), first.end, load.wagons)]
 
 
 def _leaves(board: _Board, load: Load, passage: Passage) -> dict[str, int]:
     """When the two trains leave with this passage."""
-    inbound, first, last = load.call_id, passage.works[0].end, passage.works[-1].end
-    leaves = {passage.onward: max(board.stands[passage.onward].leave, last)}
-    if passage.way != "bogie":
-        leaves[inbound] = max(board.stands[inbound].leave, first)
-    return leaves
+    inbound, onward = lets_go(load, passage)
+    return {
+        passage.onward: max(board.stands[passage.onward].leave, onward),
+        load.call_id: max(board.stands[load.call_id].leave, inbound),
+    }
 
 
 def _extra_cost(board: _Board, choice: Choice, passage: Passage) -> int:
@@ -169,8 +246,8 @@ def _extra_cost(board: _Board, choice: Choice, passage: Passage) -> int:
 
 
 def _enter(board: _Board, load: Load, passage: Passage) -> None:
-    for work in passage.works:
-        board.busy[work.resource].append((work.start, work.end))
+    for work in (*passage.works, *passage.checks):
+        board.busy[work.resource].append((load, work.start, work.end))
     for call_id, leave in _leaves(board, load, passage).items():
         board.stands[call_id] = replace(board.stands[call_id], leave=leave)
     onward = board.site.call[passage.onward]
@@ -178,5 +255,5 @@ def _enter(board: _Board, load: Load, passage: Passage) -> None:
     board.room[onward.call_id, unit] = board.room.get((onward.call_id, unit), onward.room[unit]) - amount
     if passage.way == "yard":
         board.lying.append((load.form, load.size, passage.works[0].start, passage.works[1].end))
-    if passage.way == "bogie":
-        board.sets += _changes(board.site, load, onward, passage.works[0])
+    for stock, minute, change in _changes(board.site, load, passage):
+        board.changes[stock].append((minute, change))

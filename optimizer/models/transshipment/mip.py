@@ -37,13 +37,15 @@ from optimizer.models.transshipment.problem import (
     usd,
 )
 from optimizer.models.transshipment.search import tidy
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, minutes
+from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, Worker, gap, minutes
 from optimizer.result import Outcome, Status
 from optimizer.solvers.mip import solve_model
 
 MOST_PAIRS = 60_000
 """Pairs of works that may have to be put in order; above, the file grows past what a stock solver makes anything of."""
 
+CHECKS = 2
+"""Step of a load's first check."""
 Step = tuple[str, int]
 
 
@@ -97,8 +99,10 @@ class Programme:
     def add(self, name: str, constraint: pulp.LpConstraint) -> None:
         self.model.addConstraint(constraint, self.name(name))
 
-    def workers(self, load: Load, step: int) -> tuple[Crane | Bay, ...]:
-        """Cranes and bays for the first (0) or second (1) work of a load."""
+    def workers(self, load: Load, step: int) -> tuple[Worker, ...]:
+        """Who may do the first (0) or second (1) work of a load, or its (step - CHECKS)-th check."""
+        if step >= CHECKS:
+            return self.site.posts_for(load.checks[step - CHECKS])
         mine = [c for c in self.choices if c.load is load]
         if step == 1:
             cranes = [k for c in mine if c.way == "yard" for k in self.site.cranes_for(load, c.onward)]
@@ -119,6 +123,7 @@ def build(problem: Transshipment) -> Programme:
     """
     p = Programme(problem.site)
     works = len({(c.load.load_id, way) for c in p.choices for way in ("first", c.way) if way in ("first", "yard")})
+    works += sum(len(load.checks) for load in p.site.loads)
     if (pairs := works * (works - 1) // 2) > MOST_PAIRS:
         raise UsageError(
             f"terminal '{p.site.terminal_id}' has {works} works, so {pairs} pairs to put in order; as a mixed-integer"
@@ -131,6 +136,8 @@ def build(problem: Transshipment) -> Programme:
     works_in_order(p)
     yard_limits(p)
     bogie_stock(p)
+    empty_wagons(p)
+    checks_in_chain(p)
     objective(p)
     return p
 
@@ -149,21 +156,21 @@ def trains_on_tracks(p: Programme) -> None:
         shared = [k for k in p.site.tracks_for(one) if k in p.site.tracks_for(two)]
         if shared:
             a, b = one.call_id, two.call_id
-            orders = _order(p, f"train_{a}_{b}", (p.start[a], p.leave[a]), (p.start[b], p.leave[b]))
+            first, second = _order(p, f"train_{a}_{b}", (p.start[a], p.leave[a]), (p.start[b], p.leave[b]))
             for k in shared:
                 both = p.on[a, k.track_id] + p.on[b, k.track_id] - 1
-                p.add(f"apart_{a}_{b}_{k.track_id}", both <= orders)
+                p.add(f"apart_{a}_{b}_{k.track_id}", both <= first + second)
 
 
 Span = tuple[pulp.LpVariable | pulp.LpAffineExpression, pulp.LpVariable | pulp.LpAffineExpression]
 
 
-def _order(p: Programme, name: str, one: Span, two: Span) -> pulp.LpAffineExpression:
-    """Sum of the two orders of two spans; each, when 1, holds."""
+def _order(p: Programme, name: str, one: Span, two: Span) -> tuple[pulp.LpVariable, pulp.LpVariable]:
+    """The two orders of two spans; each, when 1, holds."""
     first, second = p.binary(f"before_{name}"), p.binary(f"after_{name}")
     p.add(f"order_{name}", two[0] >= one[1] - p.big * (1 - first))
     p.add(f"disorder_{name}", one[0] >= two[1] - p.big * (1 - second))
-    return first + second
+    return first, second
 
 
 def loads_by_choice(p: Programme, serve_all: bool) -> None:
@@ -188,20 +195,21 @@ def loads_by_choice(p: Programme, serve_all: bool) -> None:
 
 
 def works_of_loads(p: Programme) -> None:
-    """(6) Each work by one crane or bay, inside one of its windows."""
-    for load, step in itertools.product(p.site.loads, (0, 1)):
+    """(6) Each work and check by one crane, bay or post, inside one of its windows."""
+    steps = [(load, step) for load in p.site.loads for step in (0, 1, *_checks(load))]
+    for load, step in steps:
         i, workers = load.load_id, p.workers(load, step)
         if not workers:
             continue
         begin = p.begin[i, step] = p.minute(f"begin_{i}_{step}", p.site.call[load.call_id].arrive, p.site.end)
         lasting = []
         for worker in workers:
-            name = _name(worker)
+            name = worker.name
             used = p.use[i, step, name] = p.binary(f"use_{i}_{step}_{name}")
-            lasting.append(minutes(load, worker) * used)
+            lasting.append(minutes(load, worker, out=step == 1) * used)
         end = p.end[i, step] = begin + pulp.lpSum(lasting)
         for worker in workers:
-            name = _name(worker)
+            name = worker.name
             inside = []
             for number, (opens, closes) in enumerate(worker.open):
                 here = p.binary(f"in_{i}_{step}_{name}_{number}")
@@ -209,15 +217,19 @@ def works_of_loads(p: Programme) -> None:
                 p.add(f"closes_{i}_{step}_{name}_{number}", end <= closes + 2 * p.big * (1 - here))
                 inside.append(here)
             p.add(f"window_{i}_{step}_{name}", pulp.lpSum(inside) == p.use[i, step, name])
-        cranes = pulp.lpSum(p.use[i, step, w.crane_id] for w in workers if isinstance(w, Crane))
-        bays = pulp.lpSum(p.use[i, step, w.bay_id] for w in workers if isinstance(w, Bay))
-        p.add(f"crane_{i}_{step}", cranes == p.takes(load, *(("yard",) if step else ("direct", "yard"))))
+        bays = pulp.lpSum(p.use[i, step, w.name] for w in workers if isinstance(w, Bay))
+        others = pulp.lpSum(p.use[i, step, w.name] for w in workers if not isinstance(w, Bay))
+        if step >= CHECKS:
+            p.add(f"post_{i}_{step}", others == 1 - p.missed[i])
+            continue
+        p.add(f"crane_{i}_{step}", others == p.takes(load, *(("yard",) if step else ("direct", "yard"))))
         if step == 0:
             p.add(f"bay_{i}", bays == p.takes(load, "bogie"))
 
 
-def _name(worker: Crane | Bay) -> str:
-    return worker.crane_id if isinstance(worker, Crane) else worker.bay_id
+def _checks(load: Load) -> range:
+    """Steps of a load's checks."""
+    return range(CHECKS, CHECKS + len(load.checks))
 
 
 def works_at_trains(p: Programme) -> None:
@@ -226,7 +238,7 @@ def works_at_trains(p: Programme) -> None:
     for load in p.site.loads:
         i, inbound = load.load_id, p.site.call[load.call_id]
         for worker in p.workers(load, 0):
-            used, name = p.use[i, 0, _name(worker)], f"{i}_{_name(worker)}"
+            used, name = p.use[i, 0, worker.name], f"{i}_{worker.name}"
             p.add(f"stands_for_{name}", p.begin[i, 0] >= p.start[inbound.call_id] - big * (1 - used))
             if isinstance(worker, Crane):
                 p.add(f"waits_for_{name}", p.end[i, 0] <= p.leave[inbound.call_id] + big * (1 - used))
@@ -254,17 +266,57 @@ def _on_reached(p: Programme, crane: Crane, call: Call) -> pulp.LpAffineExpressi
 
 
 def works_in_order(p: Programme) -> None:
-    """(6) Two works of one crane or bay, one after the other."""
-    workers: dict[Step, list[str]] = {}
+    """(6), (11) and (12) Two works of one worker, or of cranes that would cross, one after the other."""
+    loads = {load.load_id: load for load in p.site.loads}
+    known: list[Worker] = [*p.site.cranes, *p.site.bays, *p.site.posts]
+    by_name = {worker.name: worker for worker in known}
+    workers: dict[Step, list[Worker]] = {}
     for i, step, name in p.use:
-        workers.setdefault((i, step), []).append(name)
+        workers.setdefault((i, step), []).append(by_name[name])
     for one, two in itertools.combinations(workers, 2):
-        shared = [name for name in workers[one] if name in workers[two]]
-        if shared and one[0] != two[0]:
-            name = f"work_{one[0]}_{one[1]}_{two[0]}_{two[1]}"
-            orders = _order(p, name, (p.begin[one], p.end[one]), (p.begin[two], p.end[two]))
-            for worker in shared:
-                p.add(f"apart_{name}_{worker}", p.use[*one, worker] + p.use[*two, worker] - 1 <= orders)
+        if one[0] == two[0]:
+            continue
+        pairs = [
+            (a, b, apart)
+            for a, b in itertools.product(workers[one], workers[two])
+            if (apart := gap(a, loads[one[0]], b, loads[two[0]])) is not None
+        ]
+        if not pairs:
+            continue
+        name = f"work_{one[0]}_{one[1]}_{two[0]}_{two[1]}"
+        first, second = _order(p, name, (p.begin[one], p.end[one]), (p.begin[two], p.end[two]))
+        for a, b, apart in pairs:
+            both = p.use[*one, a.name] + p.use[*two, b.name] - 1
+            p.add(f"apart_{name}_{a.name}_{b.name}", both <= first + second)
+            if apart:
+                big = p.big + apart
+                after, before = p.begin[two] - p.end[one], p.begin[one] - p.end[two]
+                p.add(f"setup_{name}_{a.name}", after >= apart - big * (1 - first) - big * (1 - both))
+                p.add(f"turned_{name}_{a.name}", before >= apart - big * (1 - second) - big * (1 - both))
+
+
+def checks_in_chain(p: Programme) -> None:
+    """(10) Checks before the first work, between the works and after the last, in order and where the trains stand."""
+    big = 2 * p.big
+    for load in p.site.loads:
+        i, inbound = load.load_id, load.call_id
+        steps = list(_checks(load))
+        first, second = len(load.before), len(load.before) + len(load.between)
+        before, between, after = steps[:first], steps[first:second], steps[second:]
+        chain = [*before, 0, *between, 1, *after]
+        for one, two in itertools.pairwise(step for step in chain if (i, step) in p.begin):
+            if {one, two} != {0, 1}:  # else rule (5)
+                p.add(f"chain_{i}_{one}_{two}", p.begin[i, two] >= p.end[i, one])
+        if before:
+            p.add(f"check_stands_{i}", p.begin[i, before[0]] >= p.start[inbound] - big * p.missed[i])
+            p.add(f"check_leaves_{i}", p.end[i, before[-1]] <= p.leave[inbound] + big * p.missed[i])
+        for choice in p.choices if after else ():
+            if choice.load is load:
+                o, take, name = choice.onward.call_id, p.take[choice.key], "_".join(choice.key)
+                last = p.end[i, int(choice.way == "yard")]
+                p.add(f"after_{name}", p.begin[i, after[0]] >= last - big * (1 - take))
+                p.add(f"after_stands_{name}", p.begin[i, after[0]] >= p.start[o] - big * (1 - take))
+                p.add(f"after_leaves_{name}", p.end[i, after[-1]] <= p.leave[o] + big * (1 - take))
 
 
 def _later(p: Programme, name: str, one: Step, two: Step) -> pulp.LpVariable:
@@ -302,45 +354,80 @@ def yard_limits(p: Programme) -> None:
             p.add(f"yard_{load.load_id}", pulp.lpSum(held) <= capacity)
 
 
+Use = tuple[Step, pulp.LpVariable, int]
+"""A work, whether it takes or gives, how many."""
+
+
+def never_below_zero(p: Programme, name: str, stock: int, taken: list[Use], given: list[Use]) -> None:
+    """Whenever something is taken, what has been taken so far is in stock or has come back."""
+    most = sum(amount for _, _, amount in taken)
+    if most <= stock:
+        return
+    for work, here, amount in taken:
+        sums = [amount * here]
+        for other, there, more in taken:
+            if other[0] != work[0]:
+                pair = f"{name}_{other[0]}_{other[1]}_{work[0]}_{work[1]}"
+                counts = p.binary(f"counts_{pair}")
+                p.add(f"taken_{pair}", counts >= there + here - 1 - _later(p, pair, other, work))
+                sums.append(more * counts)
+        for other, there, more in given:
+            if other[0] != work[0]:
+                pair = f"back_{name}_{other[0]}_{other[1]}_{work[0]}_{work[1]}"
+                back = _gone(p, pair, other, work)
+                p.add(f"given_{pair}", back <= there)
+                sums.append(-more * back)
+        p.add(f"stock_{name}_{work[0]}_{work[1]}", pulp.lpSum(sums) <= stock + most * (1 - here))
+
+
+def _case(
+    p: Programme, name: str, takes: list[pulp.LpVariable], used: pulp.LpVariable | None = None
+) -> pulp.LpVariable:
+    """1 when one of the choices is taken, by ``used`` if given."""
+    case, total = p.binary(name), pulp.lpSum(takes)
+    if used is None:
+        p.add(f"case_{name}", case == total)
+        return case
+    p.add(f"if_{name}", case >= used + total - 1)
+    p.add(f"here_{name}", case <= used)
+    p.add(f"gauge_{name}", case <= total)
+    return case
+
+
 def bogie_stock(p: Programme) -> None:
-    """(8) At each start of an exchange, the sets taken so far are in stock or have come back."""
+    """(8)"""
     for bay in p.site.bays:
-        loads = [i for i in p.site.loads if (i.load_id, 0, bay.bay_id) in p.use]
+        loads = [i for i in p.site.loads if (i.load_id, 0, bay.name) in p.use]
         for gauge, stock in bay.stock.items():
-            takes = {load.load_id: _takes_sets(p, bay, gauge, load) for load in loads}
-            here = {i: variable for i, variable in takes.items() if variable is not None}
-            for load in (i for i in loads if i.load_id in here):
-                taken = [load.wagons * here[load.load_id]]
-                for other in loads:
-                    if other is load:
-                        continue
-                    name = f"{bay.bay_id}_{gauge}_{other.load_id}_{load.load_id}"
-                    works = (other.load_id, 0), (load.load_id, 0)
-                    if other.load_id in here:
-                        counts = p.binary(f"counts_{name}")
-                        both = here[other.load_id] + here[load.load_id] - 1
-                        p.add(f"taken_{name}", counts >= both - _later(p, name, *works))
-                        taken.append(other.wagons * counts)
-                    if p.site.call[other.call_id].gauge_mm == gauge:
-                        back = _gone(p, f"back_{name}", *works)
-                        p.add(f"changed_{name}", back <= p.use[other.load_id, 0, bay.bay_id])
-                        taken.append(-other.wagons * back)
-                slack = sum(i.wagons for i in loads) * (1 - here[load.load_id])
-                p.add(f"sets_{bay.bay_id}_{gauge}_{load.load_id}", pulp.lpSum(taken) <= stock + slack)
+            name, taken, given = f"{bay.name}_{gauge}", [], []
+            for load in loads:
+                i, used = load.load_id, p.use[load.load_id, 0, bay.name]
+                onto = _onto(p, load, "bogie", gauge)
+                if onto:
+                    taken.append(((i, 0), _case(p, f"takes_{name}_{i}", onto, used), load.wagons))
+                if p.site.call[load.call_id].gauge_mm == gauge:
+                    given.append(((i, 0), used, load.wagons))
+            never_below_zero(p, name, stock, taken, given)
 
 
-def _takes_sets(p: Programme, bay: Bay, gauge: int, load: Load) -> pulp.LpVariable | None:
-    """1 when the load's wagons get bogies of the gauge in the bay; None when that cannot be."""
-    onward = [c for c in p.choices if c.load is load and c.way == "bogie" and c.onward.gauge_mm == gauge]
-    if not onward:
-        return None
-    here = p.binary(f"takes_{bay.bay_id}_{gauge}_{load.load_id}")
-    taken = pulp.lpSum(p.take[c.key] for c in onward)
-    used = p.use[load.load_id, 0, bay.bay_id]
-    p.add(f"takes_if_{bay.bay_id}_{gauge}_{load.load_id}", here >= used + taken - 1)
-    p.add(f"takes_here_{bay.bay_id}_{gauge}_{load.load_id}", here <= used)
-    p.add(f"takes_gauge_{bay.bay_id}_{gauge}_{load.load_id}", here <= taken)
-    return here
+def empty_wagons(p: Programme) -> None:
+    """(13)"""
+    for gauge, stock in p.site.empties.items():
+        name, taken, given = f"empty_{gauge}", [], []
+        for load in p.site.loads:
+            i = load.load_id
+            for step, way in enumerate(("direct", "yard")):
+                if onto := _onto(p, load, way, gauge):
+                    taken.append(((i, step), _case(p, f"takes_{name}_{i}_{way}", onto), load.wagons))
+            lifts = [p.take[c.key] for c in p.choices if c.load is load and c.way != "bogie"]
+            if lifts and p.site.call[load.call_id].gauge_mm == gauge:
+                given.append(((i, 0), _case(p, f"gives_{name}_{i}", lifts), load.wagons))
+        never_below_zero(p, name, stock, taken, given)
+
+
+def _onto(p: Programme, load: Load, way: str, gauge: int) -> list[pulp.LpVariable]:
+    """Choices of the load to go with a train of the gauge."""
+    return [p.take[c.key] for c in p.choices if c.load is load and c.way == way and c.onward.gauge_mm == gauge]
 
 
 def objective(p: Programme) -> None:
@@ -383,12 +470,14 @@ def _read(p: Programme) -> Plan:
     for choice in p.choices:
         if _value(p.take[choice.key]):
             works = []
-            for step in (0, 1) if choice.way == "yard" else (0,):
+            num_works = 2 if choice.way == "yard" else 1
+            for step in (*range(num_works), *_checks(choice.load)):
                 at = choice.load.load_id, step
-                worker = next(w for w in p.workers(choice.load, step) if _value(p.use[*at, _name(w)]))
+                worker = next(w for w in p.workers(choice.load, step) if _value(p.use[*at, w.name]))
                 start = _value(p.begin[at])
-                works.append(Work(_name(worker), start, start + minutes(choice.load, worker)))
-            passages[choice.load.load_id] = Passage(choice.way, choice.onward.call_id, tuple(works))
+                works.append(Work(worker.name, start, start + minutes(choice.load, worker, out=step == 1)))
+            checks = tuple(works[num_works:])
+            passages[choice.load.load_id] = Passage(choice.way, choice.onward.call_id, tuple(works[:num_works]), checks)
     return Plan(stands, passages)
 
 

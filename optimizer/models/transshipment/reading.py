@@ -18,10 +18,9 @@ from optimizer.models.transshipment.hours import (
     thousandths,
     whole_minutes,
 )
-from optimizer.models.transshipment.site import SPARE, Bay, Call, Crane, Load, Post, Site, Track
+from optimizer.models.transshipment.site import GAUGES, SPARE, Bay, Call, Crane, Load, Post, Site, Track
 
 WAYS = ("direct", "yard", "bogie")
-GAUGES = (1520, 1435, 1676)
 
 
 def read_site(corridor: Corridor, terminal: str | None) -> Site:

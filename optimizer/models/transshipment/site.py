@@ -11,6 +11,7 @@ from functools import cached_property
 DAY = 1440
 SPARE = 3 * DAY
 """Working windows are known this long after the last train has left, to say by how much a day is too short."""
+GAUGES = (1520, 1435, 1676)
 
 Windows = tuple[tuple[int, int], ...]
 """Spans of minutes, ascending, apart from each other; the end does not belong to a span."""
@@ -144,6 +145,17 @@ class Site:
     def end(self) -> int:
         """Minute by which every train is gone."""
         return max(call.latest for call in self.calls)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether there are no checks, set-ups, cranes in line, rehandles or counted empty wagons."""
+        workers: tuple[Worker, ...] = (*self.cranes, *self.bays)
+        in_line = sum(bool(crane.runway) for crane in self.cranes) > 1
+        return not (
+            self.empties
+            or any(worker.setup for worker in workers)
+            or any(load.checks or load.rehandles or (in_line and load.zone is not None) for load in self.loads)
+        )
 
     @cached_property
     def call(self) -> Mapping[str, Call]:
