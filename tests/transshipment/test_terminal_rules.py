@@ -1,4 +1,4 @@
-"""Checks, set-ups, cranes in line, rehandles, empty wagons, breaks and outages: two formulations, first plans, verifier."""
+"""Checks, set-ups, runways, rehandles, empty wagons, breaks: two formulations, first plans, verifier."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
