@@ -72,7 +72,7 @@ def ladder(rung, flavour, **numbers):
 
 
 def test_engine_repeats_itself_without_a_time_limit(monkeypatch):
-    monkeypatch.setattr(engine, "ROUNDS_PER_TRAIN", 10)
+    monkeypatch.setattr(engine, "MOVES_PER_TRAIN", 10)
     problem = ladder("day", "storage-tight", trains=7, loads=80)
     monkeypatch.setattr(engine, "NODES", 1)
     first, again = (solve_engine(problem, SolveOptions(seed=3)) for _ in range(2))

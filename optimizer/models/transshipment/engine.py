@@ -1,11 +1,11 @@
-"""The method for real sizes: a plan from a relaxation, better plans by playing, and a bound beside it.
+"""The method for real sizes: a plan made by playing, better plans by playing again, and a bound beside it.
 
-1. Aims day by day: the linear relaxation (``relaxation.py``) of a day's trains and some more tells where loads go and
-   when trains leave; playing them through (``dispatch.py``) gives the first plan.
-2. A local search over the aims (``improve.py``), in windows of time on long horizons.
-3. Meanwhile, in a thread of its own, the relaxation of the whole horizon, then with trains that leave at one time, for
-   the bound.
-4. Terminals of a few loads go to the exact model with that plan and that bound.
+1. The terminal is played through with every train aiming at its planned departure (``playing.py``): the first plan.
+2. Aims day by day: the linear relaxation (``relaxation.py``) of a day's trains and some more tells where loads go and
+   when trains leave; playing them through makes the plan cheaper.
+3. A local search over the aims, in windows of time on long horizons.
+4. Meanwhile, in a thread of its own, the bound on the whole horizon.
+5. Terminals of a few loads go to the exact model with that plan and that bound.
 
 Without a time limit moves and nodes are counted instead, so the same seed gives the same plan.
 """
@@ -17,10 +17,10 @@ import time
 from dataclasses import replace
 
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment.aims import Aims, aims_of, fallbacks
-from optimizer.models.transshipment.dispatch import Aim
+from optimizer.models.transshipment.aims import aims_of, fallbacks
 from optimizer.models.transshipment.groups import groups
-from optimizer.models.transshipment.improve import Search, part, temperature, window
+from optimizer.models.transshipment.improve import COLD, HOT, Search, part, searcher, temperature
+from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
 from optimizer.models.transshipment.relaxation import build
 from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
@@ -33,11 +33,13 @@ SMALL_LOADS, SMALL_TRAINS = 60, 6
 SHORT = 20
 """Trains up to which the whole horizon is one window, and the bound is looked for with whole trains."""
 AHEAD = 720
-"""Minutes after a day whose trains are planned with it."""
-ROUNDS_PER_TRAIN = 150
+"""Minutes before and after a day whose trains are planned with it."""
+MOVES_PER_TRAIN = 150
 """Moves without a time limit."""
 NODES = 50
-WINDOW_ROUNDS = 250
+BATCH = 200
+"""Moves between two looks at the clock."""
+WINDOW_MOVES = 2000
 WINDOW_MINUTES = (480, 960)
 
 
@@ -83,6 +85,11 @@ class _Run:
             self.plan, self.units = plan, units
             self.tell()
 
+    def offer_best(self, search: Player | Search) -> None:
+        """The best plan of a search, where it is better."""
+        if search.best_units is not None and (self.units is None or search.best_units < self.units):
+            self.offer(search.plan())
+
     def tell(self) -> None:
         if self.options.on_progress is not None:
             cost = None if self.units is None else usd(self.units)
@@ -97,15 +104,13 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     """
     run = _Run(problem, options)
     site = run.site
-    alike = groups(site, problem.serve_all)
-    ways = fallbacks(site, alike)
-    aims = _first_aims(run)
-    search = Search(site, aims.loads, aims.leaves, ways, options.seed)
-    run.offer(search.plan)
+    ways = fallbacks(site, groups(site, problem.serve_all))
+    small = len(site.loads) <= SMALL_LOADS and len(site.calls) <= SMALL_TRAINS
+    search = Search(site, ways, options.seed) if small else searcher(site, ways, options.seed)
+    run.offer(search.plan())
     if run.plan is None:
-        plan = None if options.stop.is_set() else first_plan(site, run.stage(0.5))
-        run.offer(plan)
-    if len(site.loads) <= SMALL_LOADS and len(site.calls) <= SMALL_TRAINS:
+        run.offer(None if options.stop.is_set() else first_plan(site, run.stage(0.5)))
+    if small:
         return _small(run, search)
     if run.plan is None:
         return solve_exact(problem, run.stage())
@@ -114,6 +119,7 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     finder.start()
     searched = False
     try:
+        _aim(run, search)
         _improve(run, search)
         searched = True
     finally:
@@ -126,32 +132,29 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     return _outcome(run)
 
 
-def _first_aims(run: _Run) -> Aims:
-    """Aims of a day's trains, each day with some of the next day's trains in view."""
+def _aim(run: _Run, search: Player | Search) -> None:
+    """Aims of a day's trains, each day with some of the trains before and after it in view."""
     site = run.site
-    width = 30 if len(site.calls) <= SHORT else 60
-    loads: dict[str, Aim] = {}
-    leaves: dict[str, int] = {}
+    short = len(site.calls) <= SHORT
     first = min(call.arrive for call in site.calls)
-    step = DAY if len(site.calls) > SHORT else site.end
+    step = site.end if short else DAY
     while first < site.end and run.going():
         here = part(site, first - AHEAD, first + step + AHEAD)
         core = {call.call_id for call in site.calls if first <= call.arrive < first + step}
         if core:
-            relaxation = build(here, width, run.problem.serve_all)
+            relaxation = build(here, 30 if short else 120, run.problem.serve_all)
             relaxed = solve(relaxation, run.stage(0.5))
             if relaxed.values is not None:
                 found = aims_of(relaxation, relaxed.values)
-                loads |= {
-                    i.load_id: found.loads[i.load_id]
-                    for i in here.loads
-                    if i.call_id in core and i.load_id in found.loads
-                }
-                leaves |= {call_id: minute for call_id, minute in found.leaves.items() if call_id in core}
+                loads = {i.load_id: found.loads[i.load_id] for i in here.loads if i.load_id in found.loads}
+                search.try_aims(
+                    {i.load_id: loads[i.load_id] for i in here.loads if i.call_id in core and i.load_id in loads},
+                    {call_id: minute for call_id, minute in found.leaves.items() if call_id in core},
+                )
+                run.offer_best(search)
             if here.calls == site.calls:
                 run.bound = max(run.bound, relaxed.bound_units)
         first += step
-    return Aims(loads, {call.call_id: leaves.get(call.call_id, call.depart) for call in site.calls})
 
 
 def _watched_bound(run: _Run) -> None:
@@ -193,41 +196,44 @@ class _Either(threading.Event):
         return any(event.is_set() for event in self._events)
 
 
-def _improve(run: _Run, search: Search) -> None:
+def _improve(run: _Run, search: Player | Search) -> None:
     """Moves until the time or their number is over."""
-    if search.plan is None:
-        return
     limit, begun = run.options.time_limit_s, run.elapsed_s
-    most = ROUNDS_PER_TRAIN * len(run.site.calls)
-    rounds = 0
-    told = run.elapsed_s
-    while run.going() and (limit is not None or rounds < most):
-        share = rounds / most if limit is None else min(1.0, (run.elapsed_s - begun) / max(1e-6, limit - begun))
-        if len(run.site.calls) <= SHORT:
-            search.step(temperature(share))
-            rounds += 1
+    most = MOVES_PER_TRAIN * len(run.site.calls)
+    moves, told, short = 0, run.elapsed_s, len(run.site.calls) <= SHORT
+    while search.best_units is not None and run.going() and (limit is not None or moves < most):
+        share = moves / most if limit is None else min(1.0, (run.elapsed_s - begun) / max(1e-6, limit - begun))
+        if short:
+            search.search(BATCH, temperature(share), temperature(share))
+            moves += BATCH
         else:
             length = search.random.randint(*WINDOW_MINUTES)
             first = search.random.randint(-length // 2, run.site.end - length // 2)
-            rounds += window(search, first, first + length, WINDOW_ROUNDS, run.going)
-        run.offer(search.best[0])
+            search.window(first, first + length, WINDOW_MOVES, HOT, COLD)
+            moves += WINDOW_MOVES
+        run.offer_best(search)
         if run.elapsed_s > told + 5:
             told = run.elapsed_s
             run.tell()
 
 
-def _small(run: _Run, search: Search) -> Outcome:
+def _small(run: _Run, search: Player | Search) -> Outcome:
     """A short search and the bound, then the exact model."""
     options = run.options
-    run.bound = max(
-        run.bound, solve_whole(build(run.site, 15, run.problem.serve_all), run.stage(0.3), NODES * 20).bound_units
-    )
-    if search.plan is not None:
-        for number in range(400):
+    relaxation = build(run.site, 15, run.problem.serve_all)
+    relaxed = solve(relaxation, run.stage(0.2))
+    if relaxed.values is not None and search.best_units is not None:
+        found = aims_of(relaxation, relaxed.values)
+        search.try_aims(found.loads, found.leaves)
+        run.offer_best(search)
+    whole = solve_whole(relaxation, run.stage(0.3), NODES * 20)
+    run.bound = max(run.bound, relaxed.bound_units, whole.bound_units)
+    if search.best_units is not None:
+        for number in range(20):
             if not run.going() or (run.left_s(0.4) or 1.0) <= 0.05:
                 break
-            search.step(temperature(number / 400))
-        run.offer(search.best[0])
+            search.search(20, temperature(number / 20), temperature((number + 1) / 20))
+        run.offer_best(search)
     if run.plan is not None and not run.going():
         return _outcome(run)
     return solve_exact(run.problem, replace(options, time_limit_s=run.left_s()), start=run.plan, known=run.bound)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
-from optimizer.models.transshipment.dispatch import Aim, Lasting, play
+from optimizer.models.transshipment.dispatch import Aim, Lasting, Past, play
+from optimizer.models.transshipment.playing import Player, plain
 from optimizer.models.transshipment.problem import Plan, plan_units, wait_units
 from optimizer.models.transshipment.search import tidy
 from optimizer.models.transshipment.site import Load, Site
@@ -25,42 +26,116 @@ MARGIN = 480
 
 
 class Search:
-    """Aims, the plan they lead to, and moves on them."""
+    """
+    Aims, the plan they lead to, and moves on them; for terminals with rules that the compiled :class:`Player` lacks.
+
+    Attributes
+    ----------
+    units
+        Cost of the plan at hand; None when its trains find no tracks.
+    """
 
     def __init__(
         self,
         site: Site,
-        aims: Mapping[str, Aim],
-        leaves: Mapping[str, int],
-        fallbacks: Mapping[str, Sequence[Aim]],
-        seed: int,
+        options: Mapping[str, Sequence[Aim]],
+        seed: int = 0,
+        past: Past | None = None,
+        change_units: int = 0,
         trains: Set[str] | None = None,
         lasting: Lasting | None = None,
     ) -> None:
-        self.site, self.fallbacks, self.lasting = site, fallbacks, lasting or Lasting()
+        self.site, self.fallbacks, self.lasting = site, options, lasting or Lasting()
+        self.past, self.change_units = past, change_units
         self.random = random.Random(seed)
-        self.aims, self.leaves = dict(aims), dict(leaves)
+        self.aims: dict[str, Aim] = {}
+        self.leaves = {call.call_id: call.depart for call in site.calls}
         self.of_train: dict[str, list[Load]] = {call.call_id: [] for call in site.calls}
         for load in site.loads:
             self.of_train[load.call_id].append(load)
-        self.calls = [call.call_id for call in site.calls if trains is None or call.call_id in trains]
-        self.shiftable = [call for call in site.calls if call.call_id in set(self.calls)]
-        self.plan = self.play(self.aims, self.leaves)
-        self.units = self.price(self.plan) if self.plan else None
-        self.best = self.plan, self.units
-        self.best_aims: tuple[Mapping[str, Aim], Mapping[str, int]] | None = None
-        self.rounds = 0
+        if past is not None:  # trains that have left have nothing to decide
+            trains = {i for i, stand in past.plan.stands.items() if stand.leave > past.now} or None
+        self.shiftable = [call for call in site.calls if trains is None or call.call_id in trains]
+        self.calls = [call.call_id for call in self.shiftable]
+        self.played = self.play(self.aims, self.leaves)
+        self.units = self.price(self.played) if self.played else None
+        self.best = self.played, self.units
+        self.best_aims: tuple[Mapping[str, Aim], Mapping[str, int]] = self.aims, self.leaves
+
+    @property
+    def best_units(self) -> int | None:
+        """Cost of the best plan."""
+        return self.best[1]
+
+    def plan(self) -> Plan | None:
+        """The best plan."""
+        return self.best[0]
+
+    def search(self, moves: int, hot: float, cold: float) -> None:
+        """Anneal the aims at hand; temperatures are shares of their cost."""
+        for number in range(moves if self.units is not None else 0):
+            self.step(hot * (cold / hot) ** (number / moves))
+
+    def window(self, first: int, last: int, moves: int, hot: float, cold: float) -> bool:
+        """
+        Better aims of the trains that arrive between two minutes; true where the best plan improves.
+
+        Those trains and the ones up to ``MARGIN`` before and after are played alone, and the whole once at the end.
+        """
+        site = part(self.site, first - MARGIN, last + MARGIN)
+        inside = {call.call_id for call in site.calls if first <= call.arrive < last}
+        if not inside or self.past is not None:
+            return False
+        here = {call.call_id for call in site.calls}
+        aims = {i.load_id: self.best_aims[0][i.load_id] for i in site.loads if i.load_id in self.best_aims[0]}
+        site = replace(site, loads=tuple(i for i in site.loads if aims.get(i.load_id, ("",))[0] in here))
+        options = {
+            i.load_id: tuple(aim for aim in self.fallbacks.get(i.load_id, ()) if aim[0] in here) for i in site.loads
+        }
+        search = Search(site, options, self.random.randrange(1 << 30), trains=inside, lasting=self.lasting)
+        search.aim(aims, {call_id: self.best_aims[1][call_id] for call_id in here})
+        search.search(moves, hot, cold)
+        better, leaves = search.best_aims
+        changed = {i.load_id: better[i.load_id] for i in site.loads if i.load_id in better}
+        return self.try_aims(changed, {call_id: leaves[call_id] for call_id in inside})
+
+    def aim(self, loads: Mapping[str, Aim], leaves: Mapping[str, int]) -> int | None:
+        """Take these aims and play them; the cost, None when that fails."""
+        self._take({**self.aims, **loads}, {**self.leaves, **leaves})
+        return self.units
+
+    def try_aims(self, loads: Mapping[str, Aim], leaves: Mapping[str, int]) -> bool:
+        """Take these aims for the best ones where that makes the best plan cheaper."""
+        before = self.best[1]
+        aims, at = self.best_aims
+        if self._take({**aims, **loads}, {**at, **leaves}) and self.best[1] != before:
+            return True
+        self.aims, self.leaves, self.played, self.units = dict(aims), dict(at), *self.best
+        return False
+
+    def _take(self, aims: dict[str, Aim], leaves: dict[str, int]) -> bool:
+        plan = self.play(aims, leaves)
+        self.aims, self.leaves, self.played = aims, leaves, plan
+        self.units = self.price(plan) if plan else None
+        if self.units is not None and (self.best[1] is None or self.units < self.best[1]):
+            self.best, self.best_aims = (plan, self.units), (aims, leaves)
+        return plan is not None
 
     def play(self, aims: Mapping[str, Aim], leaves: Mapping[str, int]) -> Plan | None:
-        plan = play(self.site, aims, leaves, self.fallbacks, self.lasting)
-        return tidy(self.site, plan) if plan else None
+        plan = play(self.site, aims, leaves, self.fallbacks, self.lasting, self.past)
+        if plan is None:
+            return None
+        plan = tidy(self.site, plan)
+        return _kept(plan, self.past) if self.past else plan
 
     def price(self, plan: Plan) -> int:
-        """What the search minimises."""
-        return plan_units(self.site, plan)
+        """What the search minimises: the plan's cost, and that of its changes."""
+        planned = self.past.plan.passages.items() if self.past else ()
+        changes = sum(i not in plan.passages or plan.passages[i].onward != then.onward for i, then in planned)
+        return plan_units(self.site, plan) + self.change_units * changes
 
-    def step(self, temperature: float) -> bool:
-        """One move; whether the best plan became cheaper."""
+    def step(self, temperature: float) -> None:
+        """One move; dearer plans are sometimes kept."""
         aims, leaves = dict(self.aims), dict(self.leaves)
         kind = self.random.random()
         if kind < 0.4:
@@ -71,26 +146,18 @@ class Search:
             self._send(aims)
             if kind > 0.8:
                 self._shift(leaves)
-        plan = self.play(aims, leaves)
-        self.rounds += 1
-        if plan is None:
-            return False
-        units = self.price(plan)
-        assert self.units is not None
-        more = units - self.units
-        if more <= 0 or self.random.random() < math.exp(-more / max(1.0, temperature * self.units)):
-            self.aims, self.leaves, self.plan, self.units = aims, leaves, plan, units
-        assert self.best[1] is not None
-        if units < self.best[1]:
-            self.best, self.best_aims = (plan, units), (aims, leaves)
-            return True
-        return False
+        before = self.aims, self.leaves, self.played, self.units
+        assert before[3] is not None
+        self._take(aims, leaves)
+        more = None if self.units is None else self.units - before[3]
+        if more is None or (more > 0 and self.random.random() >= math.exp(-more / max(1.0, temperature * before[3]))):
+            self.aims, self.leaves, self.played, self.units = before
 
     def _train(self) -> str:
         """A train, the sooner the more its waiting costs."""
-        assert self.plan is not None
+        assert self.played is not None
         if self.random.random() < 0.5:
-            weights = [wait_units(c, self.plan.stands[c.call_id].leave) + 1 for c in self.shiftable]
+            weights = [wait_units(c, self.played.stands[c.call_id].leave) + 1 for c in self.shiftable]
             return self.random.choices(self.calls, weights)[0]
         return self.random.choice(self.calls)
 
@@ -101,9 +168,9 @@ class Search:
 
     def _settle(self, leaves: dict[str, int]) -> None:
         """A train aims at when it leaves in the plan at hand."""
-        assert self.plan is not None
+        assert self.played is not None
         call_id = self._train()
-        leaves[call_id] = self.plan.stands[call_id].leave
+        leaves[call_id] = self.played.stands[call_id].leave
 
     def _send(self, aims: dict[str, Aim]) -> None:
         """Loads of a train that share an aim get another one."""
@@ -134,17 +201,6 @@ class Search:
         for load in alike:
             aims[load.load_id] = new
 
-    def take(self, aims: Mapping[str, Aim], leaves: Mapping[str, int]) -> bool:
-        """Other aims where they lead to a cheaper plan."""
-        plan = self.play(aims, leaves)
-        units = self.price(plan) if plan else None
-        if plan is None or units is None or (self.units is not None and units >= self.units):
-            return False
-        self.aims, self.leaves, self.plan, self.units = dict(aims), dict(leaves), plan, units
-        if self.best[1] is None or units < self.best[1]:
-            self.best = plan, units
-        return True
-
 
 def temperature(share: float) -> float:
     """Temperature when this share of the search is over."""
@@ -158,32 +214,23 @@ def part(site: Site, first: int, last: int) -> Site:
     return replace(site, calls=calls, loads=tuple(load for load in site.loads if load.call_id in here))
 
 
-def window(whole: Search, first: int, last: int, rounds: int, going: Callable[[], bool]) -> int:
-    """
-    Search on the trains between two instants alone, and keep the aims of those when the whole gets cheaper.
+def _kept(plan: Plan, past: Past) -> Plan:
+    """Trains that have left left when they did; nobody leaves before now."""
+    stands = dict(plan.stands)
+    for call_id, stand in past.plan.stands.items():
+        if stand.leave <= past.now:
+            stands[call_id] = stand
+        elif stand.start < past.now:
+            stands[call_id] = replace(stands[call_id], leave=max(past.now, stands[call_id].leave))
+    return Plan(stands, plan.passages)
 
-    Trains up to ``MARGIN`` before and after take part as they are. Returns the number of moves played.
-    """
-    site = part(whole.site, first - MARGIN, last + MARGIN)
-    if not any(first <= call.arrive < last for call in site.calls):
-        return 1
-    here = {call.call_id for call in site.calls}
-    inside = {call.call_id for call in site.calls if first <= call.arrive < last}
-    aims = {i.load_id: whole.aims[i.load_id] for i in site.loads if i.load_id in whole.aims}
-    site = replace(site, loads=tuple(i for i in site.loads if aims.get(i.load_id, ("",))[0] in here))
-    options = {
-        i.load_id: tuple(aim for aim in whole.fallbacks.get(i.load_id, ()) if aim[0] in here) for i in site.loads
-    }
-    search = Search(site, aims, whole.leaves, options, whole.random.randrange(1 << 30), inside, whole.lasting)
-    if not site.loads or search.plan is None:
-        return 1
-    for number in range(rounds):
-        if not going():
-            break
-        search.step(temperature(number / rounds))
-    if search.best[1] is not None and search.best_aims is not None and going():
-        better, leaves = search.best_aims
-        changed = {i.load_id: better[i.load_id] for i in site.loads if i.load_id in better}
-        moved = {call_id: leaves[call_id] for call_id in inside}
-        whole.take({**whole.aims, **changed}, {**whole.leaves, **moved})
-    return search.rounds
+
+def searcher(
+    site: Site,
+    options: Mapping[str, Sequence[Aim]],
+    seed: int = 0,
+    past: Past | None = None,
+    change_units: int = 0,
+) -> Player | Search:
+    """The compiled search where it knows all rules of the terminal, else the general one."""
+    return (Player if plain(site) else Search)(site, options, seed, past, change_units)

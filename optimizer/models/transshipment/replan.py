@@ -19,10 +19,10 @@ import pandas as pd
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.aims import fallbacks
-from optimizer.models.transshipment.dispatch import Past, play
+from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.hours import without
-from optimizer.models.transshipment.improve import Search, temperature
+from optimizer.models.transshipment.improve import searcher, temperature
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,
@@ -33,12 +33,13 @@ from optimizer.models.transshipment.problem import (
     to_tables,
     usd,
 )
-from optimizer.models.transshipment.search import tidy
 from optimizer.models.transshipment.site import Site
 from optimizer.result import Solution
 
 ROUNDS = 300
 """Moves of the search without a time limit."""
+BATCH = 20
+"""Moves between two looks at the clock."""
 
 
 @dataclass(frozen=True)
@@ -122,54 +123,23 @@ def replan(
         for crane in late.site.cranes
     ))  # fmt: skip
     old = read_tables(solution)
-    search = _Repairing(site, old, news.now, options.seed, round(change_usd * COST_UNITS))
-    if search.plan is None:
+    search = searcher(
+        site, fallbacks(site, groups(site)), options.seed, Past(old, news.now), round(change_usd * COST_UNITS)
+    )
+    search.aim(
+        {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()},
+        {call_id: stand.leave for call_id, stand in old.stands.items()},
+    )
+    if search.best_units is None:
         return None
-    number = 0
-    limit = options.time_limit_s
-    while not options.stop.is_set():
+    limit, share, number = options.time_limit_s, 0.0, 0
+    while share < 1 and not options.stop.is_set():
+        search.search(BATCH, temperature(share), temperature(share))
+        number += BATCH
         share = number / ROUNDS if limit is None else (time.monotonic() - begun) / limit
-        if share >= 1:
-            break
-        search.step(temperature(share))
-        number += 1
-    best = search.best[0]
+    best = search.plan()
     assert best is not None
     return Repair(late, to_tables(site, best), usd(plan_units(site, best)), *_moved(site, old, best))
-
-
-class _Repairing(Search):
-    """The search from a minute on, in which changes have a price."""
-
-    def __init__(self, site: Site, old: Plan, now: int, seed: int, change_units: int) -> None:
-        self.past, self.change_units = Past(old, now), change_units
-        aims = {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()}
-        leaves = {call_id: stand.leave for call_id, stand in old.stands.items()}
-        # Trains that have left have nothing to decide.
-        here = {call_id for call_id, leave in leaves.items() if leave > now}
-        super().__init__(site, aims, leaves, fallbacks(site, groups(site)), seed, here or None)
-
-    def play(self, aims: Mapping[str, tuple[str, str]], leaves: Mapping[str, int]) -> Plan | None:
-        plan = play(self.site, aims, leaves, self.fallbacks, self.lasting, self.past)  # type: ignore[arg-type]
-        return _kept(tidy(self.site, plan), self.past) if plan else None
-
-    def price(self, plan: Plan) -> int:
-        changes = sum(
-            load_id not in plan.passages or plan.passages[load_id].onward != passage.onward
-            for load_id, passage in self.past.plan.passages.items()
-        )
-        return plan_units(self.site, plan) + self.change_units * changes
-
-
-def _kept(plan: Plan, past: Past) -> Plan:
-    """Trains that have left left when they did; nobody leaves before now."""
-    stands = dict(plan.stands)
-    for call_id, stand in past.plan.stands.items():
-        if stand.leave <= past.now:
-            stands[call_id] = stand
-        elif stand.start < past.now:
-            stands[call_id] = replace(stands[call_id], leave=max(past.now, stands[call_id].leave))
-    return Plan(stands, plan.passages)
 
 
 def _check(site: Site, news: Disturbance) -> None:

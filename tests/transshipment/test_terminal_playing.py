@@ -1,0 +1,56 @@
+"""The compiled playing of a terminal: valid plans at the cost it says, like those of the policy it compiles."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import terminals
+
+from optimizer.data.generator.terminal_ladder import terminal_ladder
+from optimizer.data.scenario import apply_scenario
+from optimizer.models.transshipment import Transshipment
+from optimizer.models.transshipment.aims import fallbacks
+from optimizer.models.transshipment.groups import groups
+from optimizer.models.transshipment.playing import Player
+from optimizer.models.transshipment.problem import plan_units, to_tables, usd
+from optimizer.models.transshipment.verify import verify
+
+SLOW = settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def check(problem, player):
+    plan = player.plan()
+    assert plan_units(problem.site, plan) == player.best[2]
+    assert not verify(problem, to_tables(problem.site, plan), usd(player.best[2]))
+
+
+@SLOW
+@given(corridor=terminals(max_trains=6, max_loads=12), seed=st.integers(0, 99))
+def test_played_and_searched_plans_are_valid_and_cost_what_is_said(corridor, seed):
+    problem = Transshipment(corridor)
+    site = problem.site
+    player = Player(site, fallbacks(site, groups(site)), seed)
+    if player.units is None:
+        return
+    first = player.best[2]
+    check(problem, player)
+    player.search(60, 0.1, 0.001)
+    check(problem, player)
+    begun = player.best[2]
+    middle = site.calls[len(site.calls) // 2].arrive
+    player.window(middle, site.end, 40, 0.1, 0.001)
+    check(problem, player)
+    assert player.best[2] <= begun <= first
+
+
+@pytest.mark.parametrize("flavour", ["crane-tight", "storage-tight"])
+def test_windows_of_a_long_horizon_improve_the_whole(flavour):
+    problem = Transshipment(apply_scenario(terminal_ladder("week", flavour, trains=40, loads=400), None))
+    site = problem.site
+    player = Player(site, fallbacks(site, groups(site)))
+    before = player.best[2]
+    better = [player.window(first, first + 600, 300, 0.01, 0.001) for first in range(0, site.end, 600)]
+    assert any(better)
+    assert player.best[2] < before
+    check(problem, player)
