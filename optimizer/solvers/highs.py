@@ -18,6 +18,8 @@ from optimizer.result import Status
 from optimizer.solvers.watch import Watch, finite
 
 THREADS = 2
+IRREDUCIBLE = 2 | 4
+"""Strategy for a minimal conflict: rows of an infeasible relaxation, reduced until none is left out."""
 MISSTATED = 1e-6
 """Relative difference between a solution's cost and what HiGHS says it costs."""
 
@@ -98,6 +100,33 @@ def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constan
         watch.run(run)
         highs.setOptionValue("presolve", presolve)
     return _read(highs, is_mip, constant, watch.elapsed_s)
+
+
+def irreducible_rows(highs: highspy.Highs, options: SolveOptions) -> list[int]:
+    """
+    Rows of a minimal conflict of the linear relaxation of an infeasible model: without any one of them the rest can
+    be met.
+
+    Returns
+    -------
+    list of int
+        Positions of rows; empty when the relaxation can be met, or time ran out.
+
+    Notes
+    -----
+    HiGHS starts from the rows of an infeasibility proof (a Farkas ray) and removes one after another; bounds of
+    variables are part of the conflict, but not told.
+    """
+    if options.time_limit_s is not None:
+        highs.setOptionValue("iis_time_limit", float(options.time_limit_s))
+    highs.setOptionValue("iis_strategy", IRREDUCIBLE)
+    watch = Watch(options)
+    found: list[Any] = []
+    watch.run(lambda: found.append(highs.getIis()))
+    status, conflict = found[0]
+    if status == highspy.HighsStatus.kError or not conflict.valid_:
+        return []
+    return [int(row) for row in conflict.row_index_]
 
 
 def _misstated(highs: highspy.Highs) -> bool:

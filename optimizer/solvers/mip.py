@@ -11,7 +11,7 @@ import pulp
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
-from optimizer.solvers.highs import make_highs, run_highs
+from optimizer.solvers.highs import irreducible_rows, make_highs, run_highs
 from optimizer.solvers.watch import Watch
 
 SMALLEST_GAP = 1e-9
@@ -84,6 +84,25 @@ def solve_model(
         return _solve_highs(model, options, highs_options or {})
     check_solver(name)
     return _solve_other(model, options, name)
+
+
+def minimal_conflict(model: pulp.LpProblem, options: SolveOptions) -> list[str]:
+    """
+    Names of the rows of a minimal conflict of an infeasible model's linear relaxation; empty when it can be met.
+
+    Parameters
+    ----------
+    options
+        ``time_limit_s`` and ``stop`` end the search with nothing found.
+    """
+    highs = make_highs(options)
+    writer = pulp.HiGHS(msg=False)
+    model.solverModel = highs
+    writer.buildSolverModel(model)
+    model.solverModel = None
+    highs.setOptionValue("output_flag", False)
+    names = [row.name for row in model.constraints()]
+    return [names[row] for row in irreducible_rows(highs, options)]
 
 
 def _short(pulp_name: str) -> str:

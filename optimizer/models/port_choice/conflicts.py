@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from optimizer.models.port_choice.graph import Demand, FlowGraph
+from optimizer.models.port_choice.graph import Demand, FlowGraph, Limit
 from optimizer.models.port_choice.plan import NOISE
 from optimizer.models.port_choice.problem import TOLERANCE
 
@@ -36,6 +36,34 @@ def conflict_words(graph: FlowGraph, unserved_t: Sequence[float], prices: Mappin
     if not words:
         words.append("what must be served does not fit the volumes of the contracts")
     return tuple(words)
+
+
+def minimal_words(graph: FlowGraph, demands: Sequence[Demand], limits: Sequence[Limit]) -> tuple[str, ...]:
+    """A minimal conflict in one sentence: without any one of its parts the others can be met. Nothing without parts."""
+    if not demands:
+        return ()
+    kind = "shipment" if graph.problem.dated else "lane"
+    asked = [f"{kind} {demand.demand_id} ({demand.quantity_t:,.10g} t)" for demand in demands]
+    places = [_room(limit, limit.capacity) for limit in limits]
+    return (f"these cannot all be met, but without any one of them the others can: {'; '.join([*asked, *places])}",)
+
+
+def repair_words(graph: FlowGraph, more: Mapping[int, float]) -> tuple[str, ...]:
+    """The least room that would let all go, in one sentence; nothing where none is needed."""
+    needed = [
+        (graph.limits[number], units)
+        for number, units in more.items()
+        if units > TOLERANCE * max(1.0, graph.limits[number].capacity)
+    ]
+    if not needed:
+        return ()
+    words = " and ".join(_room(limit, units) for limit, units in sorted(needed, key=lambda item: -item[1]))
+    return (f"least change that lets them go: more room, {words}",)
+
+
+def _room(limit: Limit, units: float) -> str:
+    when = "a year" if limit.day is None else f"on day {limit.day}"
+    return f"{units:,.10g} {limit.unit} {when} at {limit.place}"
 
 
 def _shortfall(graph: FlowGraph, demand: Demand, left: float, kind: str, period: str) -> str:

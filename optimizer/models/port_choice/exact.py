@@ -25,6 +25,7 @@ the model.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -34,12 +35,12 @@ import pulp
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.compact import OutOfTimeError, build_graph, keep_time, remaining, solve_compact
-from optimizer.models.port_choice.conflicts import conflict_words
+from optimizer.models.port_choice.conflicts import conflict_words, minimal_words, repair_words
 from optimizer.models.port_choice.graph import Demand, FlowGraph, Limit, Service
 from optimizer.models.port_choice.plan import Plan, read_plan
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.result import Outcome, Status
-from optimizer.solvers.mip import solve_model
+from optimizer.solvers.mip import minimal_conflict, solve_model
 from optimizer.solvers.watch import Watch
 
 
@@ -49,8 +50,8 @@ def solve_exact(problem: PortChoice, options: SolveOptions) -> Outcome:
 
 
 def find_conflicts(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
-    """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, and what stops
-    them."""
+    """What cannot be met where all must be served: the least tonnes left behind, whatever the cost, what stops them, a
+    minimal conflict, and the least room that would do."""
     options = replace(options, solver=None, on_progress=None)
     watch = Watch(options)
     try:
@@ -61,7 +62,28 @@ def find_conflicts(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
     if status is not Status.OPTIMAL:
         return ("not everything can be served; time ran out before it was known what cannot",)
     unserved = [0.0 if u is None else u.value() or 0.0 for u in model.unserved]
-    return conflict_words(graph, unserved, model.fixed_prices(remaining(options, watch)))
+    words = conflict_words(graph, unserved, model.fixed_prices(remaining(options, watch)))
+    if watch.should_stop:
+        return words
+    return (*words, *_conflict_and_repair(graph, remaining(options, watch)))
+
+
+def _conflict_and_repair(graph: FlowGraph, options: SolveOptions) -> tuple[str, ...]:
+    """A minimal conflict of the demands that have a route at all, and the least room that would let them all go."""
+    watch = Watch(options)
+    routed = [demand for demand in graph.demands if math.isfinite(demand.cheapest_usd_per_t)]
+    part = replace(graph, demands=tuple(routed), problem=replace(graph.problem, serve_all=True))
+    try:
+        strict = Formulation(part, watch=watch)
+        rows = set(minimal_conflict(strict.lp, remaining(options, watch)))
+        roomy = Formulation(part, more_room=True, watch=watch)
+        status = solve_model(roomy.lp, remaining(options, watch)).status
+    except OutOfTimeError:
+        return ()
+    demands = [demand for demand, row in zip(routed, strict.demand_rows, strict=True) if row.name in rows]
+    limits = [graph.limits[number] for number, row in strict.limit_rows.items() if row.name in rows]
+    more = {number: variable.value() or 0.0 for number, variable in roomy.more.items()} if status.has_plan else {}
+    return (*minimal_words(part, demands, limits), *repair_words(part, more))
 
 
 def export_model(problem: PortChoice, path: Path) -> None:
@@ -91,6 +113,12 @@ class Names:
         return name
 
 
+def _day(limit: Limit) -> tuple[str, ...]:
+    return () if limit.day is None else (f"day{limit.day}",)
+
+
+TONNES_PER_UNIT = {"t": 1.0, "TEU": 10.0}
+"""What a unit of room weighs where the least is looked for."""
 WHOLE_NUMBERS = {"mip_feasibility_tolerance": 1e-9}
 """Tonnes hang on the binaries of indivisible demands; at the solver's own 1e-6 they would show."""
 
@@ -100,22 +128,28 @@ class Formulation:
     """
     The model of a graph; rows are built by one method each, numbered as above.
 
+    ``free_of_charge`` counts tonnes left behind and nothing else. ``more_room`` adds room to every limit (the right
+    side of (3) becomes K_r + e_r), and counts that and nothing else.
+
     Raises OutOfTimeError when ``watch`` runs out while it is built.
     """
 
     graph: FlowGraph
     free_of_charge: bool = False
+    more_room: bool = False
     watch: Watch | None = None
     lp: pulp.LpProblem = field(init=False)
     flow: list[dict[int, pulp.LpVariable]] = field(init=False, default_factory=list)
     unserved: list[pulp.LpVariable | None] = field(init=False, default_factory=list)
     taken: list[pulp.LpVariable] = field(init=False, default_factory=list)
     passes: list[pulp.LpVariable] = field(init=False, default_factory=list)
+    demand_rows: list[pulp.LpConstraint] = field(init=False, default_factory=list)
+    limit_rows: dict[int, pulp.LpConstraint] = field(init=False, default_factory=dict)
+    more: dict[int, pulp.LpVariable] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.lp = pulp.LpProblem("port_choice", pulp.LpMinimize)
         self.name = Names()
-        self._limit_rows: dict[int, pulp.LpConstraint] = {}
         graph = self.graph
         for demand in graph.demands:
             keep_time(self.watch)
@@ -132,7 +166,10 @@ class Formulation:
             for arc, variable in flows.items():
                 self._on_arc[arc].append((demand, variable))
 
-        self.lp.setObjective(self._cost())
+        if self.more_room:
+            for number, limit in enumerate(graph.limits):
+                self.more[number] = self._variable("more", limit.resource, *_day(limit))
+        self.lp.setObjective(self._room() if self.more_room else self._cost())
         for number in range(len(graph.demands)):
             self._move_demand(number)
         for number, limit in enumerate(graph.limits):
@@ -158,6 +195,12 @@ class Formulation:
             terms.extend((y, s.fixed_usd) for s, y in zip(self.graph.services, self.taken, strict=True))
         return pulp.LpAffineExpression(terms)
 
+    def _room(self) -> pulp.LpAffineExpression:
+        """Room added, in tonnes; a box of 20 ft counts for ten."""
+        return pulp.LpAffineExpression(
+            [(extra, TONNES_PER_UNIT[self.graph.limits[number].unit]) for number, extra in self.more.items()]
+        )
+
     def _move_demand(self, number: int) -> None:
         """(1) and (2): a demand leaves its source or stays, and what enters a place and layer leaves it."""
         keep_time(self.watch)
@@ -170,7 +213,7 @@ class Formulation:
         terms.pop(demand.sink, None)
         unserved = self.unserved[number]
         start += [(unserved, 1.0)] if unserved is not None else []
-        self._row(start, pulp.LpConstraintEQ, demand.quantity_t, "demand", demand.demand_id)
+        self.demand_rows.append(self._row(start, pulp.LpConstraintEQ, demand.quantity_t, "demand", demand.demand_id))
         for vertex, around in terms.items():
             self._row(around, pulp.LpConstraintEQ, 0.0, "balance", demand.demand_id, graph.vertex_label(vertex))
 
@@ -184,9 +227,9 @@ class Formulation:
             if self.graph.use(limit, demand) > 0
         ]
         if terms:
-            day = () if limit.day is None else (f"day{limit.day}",)
-            self._limit_rows[number] = self._row(
-                terms, pulp.LpConstraintLE, limit.capacity, "limit", limit.resource, *day
+            terms += [(self.more[number], -1.0)] if self.more_room else []
+            self.limit_rows[number] = self._row(
+                terms, pulp.LpConstraintLE, limit.capacity, "limit", limit.resource, *_day(limit)
             )
 
     def _keep_contract(self, service: Service, taken: pulp.LpVariable) -> None:
@@ -293,4 +336,4 @@ class Formulation:
                 for variable, value in zip(variables, values, strict=True):
                     variable.varValue = value
                 return {}
-        return {number: max(-(row.pi or 0.0), 0.0) for number, row in self._limit_rows.items()}
+        return {number: max(-(row.pi or 0.0), 0.0) for number, row in self.limit_rows.items()}

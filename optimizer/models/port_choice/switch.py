@@ -224,7 +224,7 @@ class Parametric:
         self.flow = [np.array([v.index for v in mine.values()], dtype=np.int32) for mine in form.flow]
         self.taken = np.array([y.index for y in form.taken], dtype=np.int32)
         self.upper = np.array([y.upBound for y in form.taken], dtype=float)
-        self.rows = {number: row.index for number, row in form._limit_rows.items()}
+        self.rows = {number: row.index for number, row in form.limit_rows.items()}
         self.cost_low = np.array(self.highs.getLp().col_cost_, dtype=float)
         self.slope = np.zeros(len(self.cost_low))
         for mine, (one, other) in zip(self.flow, costs, strict=True):
