@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from optimizer.models.family import Family, SolveOptions, Table
+from optimizer.models.family import Explanation, Family, Inquiry, SolveOptions, Table
 from optimizer.models.transshipment.problem import SOLUTION_TABLES, Transshipment
 from optimizer.result import Outcome, Solution, Violation
 
@@ -54,6 +54,12 @@ def _report(problem: Transshipment, solution: Solution) -> Sequence[Table]:
     return report(problem, solution)
 
 
+def _explain(problem: Transshipment, solution: Solution, inquiry: Inquiry) -> Explanation:
+    from optimizer.models.transshipment.explain import explain
+
+    return explain(problem, solution, inquiry)
+
+
 FAMILY = Family(
     name="transshipment",
     problem=Transshipment,
@@ -64,6 +70,7 @@ FAMILY = Family(
     export=_export,
     kpis=_kpis,
     report=_report,
+    explain=_explain,
     proofs={
         "exact": "search by CP-SAT, or a relaxation without tracks, yard and bogies, whichever proves more",
         "engine": "linear relaxation of the whole horizon in buckets of time",
