@@ -11,10 +11,12 @@ from optimizer.models.transshipment.problem import (
     Passage,
     Plan,
     Stand,
+    Stock,
     Work,
     late_units,
     lets_go,
     price_units,
+    stock_changes,
     wait_units,
 )
 from optimizer.models.transshipment.site import Call, Crane, Load, Site, Worker, gap, minutes
@@ -50,8 +52,6 @@ def _crane_moves(site: Site, call: Call) -> dict[str, int]:
     return moves
 
 
-Stock = tuple[str, int]
-"""Bay, or "" for the terminal's empty wagons, and gauge."""
 Change = tuple[Stock, int, int]
 """Stock, minute, change."""
 
@@ -182,7 +182,7 @@ def _fit(board: _Board, choice: Choice) -> Passage | None:
         if after is None:
             return None
         passage = Passage(choice.way, onward.call_id, works, (*before, *between, *after))
-        if board.stocks_hold(_changes(board.site, load, passage)):
+        if board.stocks_hold(stock_changes(board.site, load, passage)):
             return passage
     return None
 
@@ -218,14 +218,6 @@ def _works(board: _Board, choice: Choice, ready: int) -> Iterator[tuple[tuple[Wo
             yield (first, second), between
 
 
-def _changes(site: Site, load: Load, passage: Passage) -> list[Change]:
-    """Sets or empty wagons of the onward gauge are taken when the last work begins, others come back."""
-    first, last = passage.works[0], passage.works[-1]
-    bay = first.resource if passage.way == "bogie" else ""
-    taken = (bay, site.call[passage.onward].gauge_mm), last.start, -load.wagons
-    return [taken, ((bay, site.call[load.call_id].gauge_mm), first.end, load.wagons)]
-
-
 def _leaves(board: _Board, load: Load, passage: Passage) -> dict[str, int]:
     """When the two trains leave with this passage."""
     inbound, onward = lets_go(load, passage)
@@ -255,5 +247,5 @@ def _enter(board: _Board, load: Load, passage: Passage) -> None:
     board.room[onward.call_id, unit] = board.room.get((onward.call_id, unit), onward.room[unit]) - amount
     if passage.way == "yard":
         board.lying.append((load.form, load.size, passage.works[0].start, passage.works[1].end))
-    for stock, minute, change in _changes(board.site, load, passage):
+    for stock, minute, change in stock_changes(board.site, load, passage):
         board.changes[stock].append((minute, change))

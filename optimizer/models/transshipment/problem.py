@@ -155,6 +155,42 @@ def lets_go(load: Load, passage: Passage) -> tuple[int, int]:
     return inbound, (passage.checks[-1] if load.after else passage.works[-1]).end
 
 
+Stock = tuple[str, int]
+"""Bay, or "" for the terminal's empty wagons, and gauge."""
+
+
+def stock_changes(site: Site, load: Load, passage: Passage) -> list[tuple[Stock, int, int]]:
+    """Stock, minute and change: sets or empty wagons of the onward gauge are taken as the last work begins."""
+    first, last = passage.works[0], passage.works[-1]
+    bay = first.resource if passage.way == "bogie" else ""
+    taken = (bay, site.call[passage.onward].gauge_mm), last.start, -load.wagons
+    return [taken, ((bay, site.call[load.call_id].gauge_mm), first.end, load.wagons)]
+
+
+def stocked(site: Site, passages: Mapping[str, Passage]) -> dict[str, Passage]:
+    """Passages less those that take what no other passage has given back; the last takers go first."""
+    kept = dict(passages)
+    start = {(bay.bay_id, gauge): sets for bay in site.bays for gauge, sets in bay.stock.items()}
+    start |= {("", gauge): wagons for gauge, wagons in site.empties.items()}
+    by_id = {load.load_id: load for load in site.loads}
+    while True:
+        changes = [
+            (stock, minute, -change, load_id)
+            for load_id, passage in kept.items()
+            for stock, minute, change in stock_changes(site, by_id[load_id], passage)
+            if stock in start
+        ]
+        level, taker = dict(start), ""
+        for stock, _, taken, load_id in sorted(changes):  # what is given back in a minute comes first
+            level[stock] -= taken
+            if level[stock] < 0:
+                taker = load_id
+                break
+        if not taker:
+            return kept
+        del kept[taker]
+
+
 def late_units(load: Load, call: Call, leave: int) -> int:
     """Cost of ``load`` leaving with ``call`` at minute ``leave``, in cost units."""
     return load.late_cents_per_h * max(0, leave - load.due)

@@ -1,0 +1,549 @@
+"""Plays a terminal through, minute by minute of what happens; ``dispatch.py`` says by which rules."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, Work, stocked
+from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Post, Site, Worker, crosses, minutes
+
+Aim = tuple[str, Way]
+"""Onward train and way."""
+
+PATIENCE = 20
+"""Minutes before the time a train aims to leave, from which it no longer waits for the train of a direct move."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A plan of which everything that began before minute ``now`` stands."""
+
+    plan: Plan
+    now: int
+
+    def works(self, load_id: str) -> tuple[Work, ...]:
+        """Works of a load that have begun."""
+        passage = self.plan.passages.get(load_id)
+        return tuple(work for work in passage.works if work.start < self.now) if passage else ()
+
+    def checks(self, load_id: str) -> tuple[Work, ...]:
+        """Checks of a load that have begun."""
+        passage = self.plan.passages.get(load_id)
+        return tuple(check for check in passage.checks if check.start < self.now) if passage else ()
+
+    def has_begun(self, load_id: str) -> bool:
+        return bool(self.works(load_id) or self.checks(load_id))
+
+
+class Lasting:
+    """Minutes of works, computed once for each kind of load."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int, int, bool], int] = {}
+
+    def __call__(self, load: Load, worker: Worker, out: bool = False) -> int:
+        key = worker.name, load.form, load.moves, load.wagons, out
+        if key not in self._known:
+            self._known[key] = minutes(load, worker, out)
+        return self._known[key]
+
+
+@dataclass
+class _Train:
+    """A call while it is played."""
+
+    call: Call
+    aim: int
+    track: str = ""
+    start: int = -1
+    leave: int = -1
+    inside: int = 0
+    """Loads still to be taken off by crane."""
+    outside: int = 0
+    """Loads still to be put on, or whose bogies are still to be changed for this train."""
+    to_move: dict[str, dict[str, list[Load]]] = field(default_factory=lambda: {"container": {}, "bulk": {}})
+    """By kind and onward train: loads on this train."""
+    to_fetch: dict[str, list[Load]] = field(default_factory=lambda: {"container": [], "bulk": []})
+    """By kind: loads in the yard that go with this train."""
+    room: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def stands(self) -> bool:
+        return self.start >= 0 and self.leave < 0
+
+
+class Game:
+    """
+    One run.
+
+    A load waits in one of the lists of what can be done next: checks (``to_check``), works of a crane (``to_move`` and
+    ``to_fetch`` of its trains), exchange of bogies (``to_change``).
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        aims: Mapping[str, Aim],
+        leaves: Mapping[str, int],
+        fallbacks: Mapping[str, Sequence[Aim]],
+        lasting: Lasting,
+        past: Past | None = None,
+    ) -> None:
+        self.site, self.lasting = site, lasting
+        self.since = past.now if past else 0
+        self.fallbacks = fallbacks
+        self.trains = {c.call_id: _Train(c, leaves.get(c.call_id, c.depart), room=dict(c.room)) for c in site.calls}
+        self.way: dict[str, Aim] = {}
+        self.works: dict[str, list[Work]] = defaultdict(list)
+        self.done: set[str] = set()
+        self.yard = dict(site.yard)
+        self.stock = {bay.bay_id: dict(bay.stock) for bay in site.bays}
+        self.to_change: list[tuple[int, str, Load]] = []
+        self.free_tracks = {track.track_id for track in site.tracks}
+        self.waiting: list[tuple[int, int, str]] = []
+        self.checks: dict[str, list[Work]] = defaultdict(list)
+        self.to_check: list[tuple[int, str, Load]] = []
+        self.empties = dict(site.empties)
+        workers: list[Worker] = [*site.cranes, *site.bays, *site.posts]
+        self.busy_until = dict.fromkeys((worker.name for worker in workers), 0)
+        self.last_train: dict[str, str] = {}
+        """By crane, bay or post: train with which its last load came."""
+        self.in_line: dict[str, tuple[Crane, int | None, int]] = {}
+        """Cranes on runways at their last works: zone and end."""
+        self.standing: list[_Train] = []
+        self.clock: list[tuple[int, int, int, tuple[str, Any]]] = []
+        self.number = 0
+        begun: set[str] = set()
+        if past:
+            self._resume_trains(past)
+            begun = {load.load_id for load in site.loads if past.has_begun(load.load_id)}
+            for load in site.loads:
+                if load.load_id in begun:
+                    self._resume_load(past, load)
+        for load in site.loads:
+            aim = aims.get(load.load_id)
+            if load.load_id not in begun and (aim is None or not self._join(load, *aim)):
+                self._other(load, now=self.since - 1)
+
+    def _at(self, minute: int, order: int, what: tuple[str, Any]) -> None:
+        self.number += 1
+        heapq.heappush(self.clock, (max(minute, self.since), order, self.number, what))
+
+    def _resume_trains(self, past: Past) -> None:
+        """Trains that have come, and those that have left."""
+        for call_id, stand in past.plan.stands.items():
+            train = self.trains[call_id]
+            if stand.start < past.now:
+                train.track, train.start = stand.track, stand.start
+                if stand.leave <= past.now:
+                    train.leave = stand.leave
+                else:
+                    insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
+                    self.free_tracks.remove(stand.track)
+
+    def _resume_load(self, past: Past, load: Load) -> None:
+        """A load of which a work or check has begun: it keeps its train and way."""
+        i, passage = load.load_id, past.plan.passages[load.load_id]
+        works, checks = past.works(i), past.checks(i)
+        way, onward, inbound = passage.way, self.trains[passage.onward], self.trains[load.call_id]
+        self.way[i] = passage.onward, way
+        self.works[i], self.checks[i] = list(works), list(checks)
+        onward.room["wagons" if way == "bogie" else load.form] -= load.wagons if way == "bogie" else load.size
+        onward.outside += 1
+        for work in (*works, *checks):
+            self._note(work, load)
+        step = "" if not works else "out" if len(works) > 1 else "in" if way == "yard" else way
+        working = bool(works) and works[-1].end > past.now
+        if step == "bogie":
+            self.stock[works[0].resource][onward.call.gauge_mm] -= load.wagons
+            if not working:
+                self.stock[works[0].resource][inbound.call.gauge_mm] += load.wagons
+        if step in ("direct", "out"):
+            self._count(onward, -load.wagons)
+        if step in ("in", "direct", "out") and works[0].end <= past.now:
+            self._count(inbound, load.wagons)
+        if step == "in" or (step == "out" and working):
+            self.yard[load.form] -= load.size
+        if not works or (working and step in ("in", "direct")):
+            inbound.inside += way != "bogie" or len(checks) < len(load.before) or _runs(checks, past.now)
+        if working:
+            self._at(works[-1].end, 1, ("moved", (load, step, works[-1].resource)))
+        elif _runs(checks, past.now):
+            self._at(checks[-1].end, 1, ("checked", load))
+        else:
+            self._go_on(load)
+
+    def _note(self, work: Work, load: Load) -> None:
+        """Somebody is busy with a load."""
+        name = work.resource
+        if work.end >= self.busy_until[name]:
+            self.busy_until[name], self.last_train[name] = work.end, load.call_id
+            crane = self._on_runway.get(name)
+            if crane is not None:
+                self.in_line[name] = crane, load.zone, work.end
+
+    def _count(self, train: _Train, wagons: int) -> None:
+        """Empty wagons of the train's gauge come into stock, or go."""
+        if train.call.gauge_mm in self.empties:
+            self.empties[train.call.gauge_mm] += wagons
+
+    def _go_on(self, load: Load) -> None:
+        """The load waits for what comes next in its chain; what has nothing left to wait for is done."""
+        i, done = load.load_id, len(self.checks[load.load_id])
+        (onward_id, way), num_works = self.way[i], len(self.works[i])
+        onward, first = self.trains[onward_id], len(load.before)
+        if num_works == 0 and done >= first:
+            if way == "bogie":
+                insort(self.to_change, (onward.aim, i, load), key=lambda item: item[:2])
+            else:
+                self.trains[load.call_id].to_move[load.form].setdefault(onward_id, []).append(load)
+        elif num_works == 1 and way == "yard" and done >= first + len(load.between):
+            onward.to_fetch[load.form].append(load)
+        elif done < len(load.checks):
+            aim = self.trains[load.call_id].aim if num_works == 0 else onward.aim
+            insort(self.to_check, (aim, i, load), key=lambda item: item[:2])
+        else:
+            onward.outside -= 1
+            self.done.add(i)
+
+    def _join(self, load: Load, onward: str, way: Way) -> bool:
+        """The load is to go with this train; False when there is no room on it."""
+        unit, amount = ("wagons", load.wagons) if way == "bogie" else (load.form, load.size)
+        train = self.trains[onward]
+        inbound = self.trains[load.call_id]
+        held = way != "bogie" or len(self.checks[load.load_id]) < len(load.before)
+        if train.leave >= 0 or train.room[unit] < amount or (held and inbound.leave >= 0):
+            return False
+        train.room[unit] -= amount
+        train.outside += 1
+        inbound.inside += held
+        self.way[load.load_id] = onward, way
+        self._go_on(load)
+        return True
+
+    def _other(self, load: Load, now: int) -> None:
+        """Another train for a load that is still on its own."""
+        for onward, way in self.fallbacks.get(load.load_id, ()):
+            train = self.trains[onward]
+            if train.call.latest > now and self._join(load, onward, way):
+                return
+
+    def run(self) -> Plan:
+        """Play to the end."""
+        site = self.site
+        for call in site.calls:
+            if self.trains[call.call_id].start < 0:
+                self._at(call.arrive, 2, ("arrive", call.call_id))
+            self._at(call.latest, 4, ("must", call.call_id))
+            self._at(max(call.depart, call.arrive + 1), 3, ("wake", ""))
+        while self.clock:
+            now = self.clock[0][0]
+            while self.clock and self.clock[0][0] == now:
+                kind, what = heapq.heappop(self.clock)[3]
+                if kind == "arrive":
+                    train = self.trains[what]
+                    insort(self.waiting, (train.aim, train.call.arrive, what))
+                elif kind == "moved":
+                    self._moved(*what)
+                elif kind == "checked":
+                    self._checked(what)
+                elif kind == "must" and self.trains[what].leave < 0:
+                    self._leave(self.trains[what], now, forced=True)
+            for train in list(self.standing):
+                self._leave(train, now, forced=False)
+            self._come(now)
+            for train in list(self.standing):
+                self._leave(train, now, forced=False)
+            for crane in site.cranes:
+                self._lift(crane, now)
+            for bay in site.bays:
+                self._change(bay, now)
+            for post in site.posts if self.to_check else ():
+                self._inspect(post, now)
+        stands = {i: Stand(train.track, train.start, train.leave) for i, train in self.trains.items()}
+        passages = {
+            i: Passage(self.way[i][1], self.way[i][0], tuple(self.works[i]), tuple(self.checks[i]))
+            for i in sorted(self.done)
+        }
+        return Plan(stands, passages if site.is_plain else stocked(site, passages))
+
+    def _come(self, now: int) -> None:
+        for item in list(self.waiting):
+            train = self.trains[item[2]]
+            free = [t for t in self.site.tracks_for(train.call) if t.track_id in self.free_tracks]
+            if free and now < train.call.latest:
+                track = min(free, key=lambda t: (t.length, t.track_id)).track_id
+                self.waiting.remove(item)
+                self.free_tracks.remove(track)
+                train.track, train.start = track, now
+                insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
+                self._at(now + 1, 3, ("wake", ""))
+
+    def _leave(self, train: _Train, now: int, forced: bool) -> None:
+        call = train.call
+        ready = train.inside == 0 and train.outside == 0
+        if not forced and (not ready or now < call.depart or now <= train.start):
+            return
+        if train.start < 0:
+            return  # never got a track: the caller sees it
+        train.leave = now
+        self.standing.remove(train)
+        self.free_tracks.add(train.track)
+        if forced and not ready:
+            for by_onward in train.to_move.values():
+                for loads in by_onward.values():
+                    for load in loads:
+                        self._quit(load)
+            for item in list(self.to_check):
+                if item[2].call_id == call.call_id and not self.works[item[1]]:
+                    self.to_check.remove(item)
+                    self._quit(item[2])
+            for load_id, (onward, _) in list(self.way.items()):
+                if onward == call.call_id and load_id not in self.done:
+                    self._strand(load_id, now)
+
+    def _quit(self, load: Load) -> None:
+        """The load stays on its train, which has left: missed."""
+        onward, way = self.way.pop(load.load_id)
+        self._give_back(load, onward, way)
+
+    def _give_back(self, load: Load, onward: str, way: Way) -> None:
+        unit, amount = ("wagons", load.wagons) if way == "bogie" else (load.form, load.size)
+        self.trains[onward].room[unit] += amount
+        self.trains[onward].outside -= 1
+
+    def _strand(self, load_id: str, now: int) -> None:
+        """The load's onward train has left without it."""
+        load = self._by_id[load_id]
+        onward, way = self.way.pop(load_id)
+        self._give_back(load, onward, way)
+        inbound, num_works = self.trains[load.call_id], len(self.works[load_id])
+        if _runs(self.checks[load_id], now) or (num_works and self.works[load_id][-1].end > now):
+            return  # seen to when that ends
+        waits = [item for item in self.to_check if item[1] == load_id]
+        if waits:
+            self.to_check.remove(waits[0])
+        if num_works == 0:
+            if not waits and way == "bogie":
+                self.to_change = [item for item in self.to_change if item[1] != load_id]
+            else:
+                inbound.inside -= 1
+                if not waits:
+                    _take_out(inbound.to_move[load.form][onward], load)
+            self._other(load, now)
+        elif way == "yard" and num_works == 1:
+            if not waits:
+                _take_out(self.trains[onward].to_fetch[load.form], load)
+            self._from_yard(load)
+        else:
+            self._forget(load)  # on a train that has left without its last check
+
+    def _forget(self, load: Load) -> None:
+        """The load is missed, and was never taken off."""
+        self.works.pop(load.load_id, None)
+        self.checks.pop(load.load_id, None)
+
+    def _from_yard(self, load: Load) -> None:
+        """A train for a load that lies in the yard; without one it is missed."""
+        for onward, way in self.fallbacks.get(load.load_id, ()):
+            train = self.trains[onward]
+            if way == "yard" and train.leave < 0 and train.room[load.form] >= load.size:
+                train.room[load.form] -= load.size
+                train.outside += 1
+                self.way[load.load_id] = onward, "yard"
+                self._go_on(load)
+                return
+        self.yard[load.form] += load.size
+        self._forget(load)
+
+    @property
+    def _by_id(self) -> dict[str, Load]:
+        if not hasattr(self, "_loads"):
+            self._loads = {load.load_id: load for load in self.site.loads}
+        return self._loads
+
+    @cached_property
+    def _on_runway(self) -> Mapping[str, Crane]:
+        return {crane.name: crane for crane in self.site.cranes if crane.runway}
+
+    def _begin(self, worker: Worker, now: int, load: Load, step: str) -> None:
+        work = Work(worker.name, now, now + self.lasting(load, worker, step == "out"))
+        if step == "check":
+            self.checks[load.load_id].append(work)
+            self._at(work.end, 1, ("checked", load))
+        else:
+            self.works[load.load_id].append(work)
+            self._at(work.end, 1, ("moved", (load, step, worker.name)))
+            if step in ("direct", "out"):
+                self._count(self.trains[self.way[load.load_id][0]], -load.wagons)
+        self._note(work, load)
+        if worker.setup:
+            self._at(work.end + worker.setup, 3, ("wake", ""))
+
+    def _ready_for(self, worker: Worker, load: Load, now: int) -> bool:
+        """Whether set-up and the other cranes of the runway let the worker begin with the load."""
+        name = worker.name
+        turns = worker.setup and self.last_train.get(name, load.call_id) != load.call_id
+        if turns and now < self.busy_until[name] + worker.setup:
+            return False
+        if name not in self._on_runway:
+            return True
+        crane = self._on_runway[name]
+        return not any(
+            end > now and crosses(crane, load.zone, other, zone) for other, zone, end in self.in_line.values()
+        )
+
+    def _in_stock(self, onward: _Train, load: Load) -> bool:
+        """Whether there are empty wagons for the load on its onward train."""
+        return self.empties.get(onward.call.gauge_mm, load.wagons) >= load.wagons
+
+    def _after(self, load: Load) -> int:
+        """Least minutes of checks on the onward train."""
+        return sum(min(minutes(load, post) for post in self.site.posts_for(check)) for check in load.after)
+
+    def _moved(self, load: Load, step: str, resource: str) -> None:
+        inbound = self.trains[load.call_id]
+        if step in ("direct", "in"):
+            inbound.inside -= 1
+            self._count(inbound, load.wagons)
+        if step == "out":
+            self.yard[load.form] += load.size
+        if step == "bogie":
+            self.stock[resource][inbound.call.gauge_mm] += load.wagons
+        if load.load_id in self.way:
+            self._go_on(load)
+        elif step == "in":
+            self._from_yard(load)
+        else:
+            self._forget(load)
+
+    def _checked(self, load: Load) -> None:
+        i, inbound = load.load_id, self.trains[load.call_id]
+        if not self.works[i] and (i not in self.way or self.way[i][1] == "bogie"):
+            # Its train need not stand for it any more, unless it is told so again.
+            inbound.inside -= i not in self.way or len(self.checks[i]) == len(load.before)
+        if i in self.way:
+            self._go_on(load)
+        elif self.works[i]:
+            self._from_yard(load)
+        else:
+            self._other(load, self.checks[i][-1].end)
+
+    def _inspect(self, post: Post, now: int) -> None:
+        if self.busy_until[post.name] > now:
+            return
+        until = self._window(post, now)
+        for item in self.to_check:
+            load, done = item[2], len(self.checks[item[1]])
+            if load.checks[done] != post.check or not self._ready_for(post, load, now):
+                continue
+            inbound, onward = self.trains[load.call_id], self.trains[self.way[item[1]][0]]
+            train = inbound if done < len(load.before) else onward
+            in_yard = len(load.before) <= done < len(load.before) + len(load.between)
+            if (train.stands or in_yard) and now + self.lasting(load, post) <= min(until, train.call.latest):
+                self.to_check.remove(item)
+                self._begin(post, now, load, "check")
+                return
+
+    def _window(self, resource: Worker, now: int) -> int:
+        """Minute up to which the resource works on without a break; ``now`` when it is closed, after a wake-up call."""
+        at = bisect_right(resource.open, (now, 1 << 60)) - 1
+        if at >= 0 and resource.open[at][1] > now:
+            return resource.open[at][1]
+        if at + 1 < len(resource.open) and any(train.leave < 0 for train in self.trains.values()):
+            self._at(resource.open[at + 1][0], 3, ("wake", ""))
+        return now
+
+    def _lift(self, crane: Crane, now: int) -> None:
+        if self.busy_until[crane.crane_id] > now:
+            return
+        until = self._window(crane, now)
+        if until <= now:
+            return
+        best: tuple[tuple[int, int], Load, str] | None = None
+        form = crane.handles
+        for train in self.standing:
+            if train.track not in crane.tracks:
+                continue
+            limit = min(until, train.call.latest)
+            for load in reversed(train.to_fetch[form]):
+                if not self._ready_for(crane, load, now) or not self._in_stock(train, load):
+                    continue
+                lasts = self.lasting(load, crane, out=True)
+                if now + lasts <= limit and now + lasts + self._after(load) <= train.call.latest:
+                    best = _better(best, (train.aim, 1), load, "out")
+                break
+            for onward_id, loads in train.to_move[form].items():
+                ready = next((load for load in reversed(loads) if self._ready_for(crane, load, now)), None)
+                if ready is None:
+                    continue
+                load = ready
+                onward, lasts = self.trains[onward_id], self.lasting(load, crane)
+                if now + lasts > limit:
+                    continue
+                both = onward.stands and "direct" in load.ways and onward.track in crane.tracks
+                both = both and now + lasts + self._after(load) <= onward.call.latest
+                if both and self._in_stock(onward, load):
+                    best = _better(best, (min(train.aim, onward.aim), 0), load, "direct")
+                    continue
+                # A load that was to go directly goes through the yard when its train can wait no longer.
+                into_yard = (
+                    self.way[load.load_id][1] == "yard" or now + PATIENCE >= train.aim or onward.aim <= train.aim
+                )
+                if into_yard and "yard" in load.ways and self.yard[form] >= load.size:
+                    aim = min(train.aim, onward.aim) if onward.stands else train.aim
+                    best = _better(best, (aim, 2), load, "in")
+        if best is None:
+            return
+        _, load, step = best
+        onward_id = self.way[load.load_id][0]
+        if step == "out":
+            _take_out(self.trains[onward_id].to_fetch[form], load)
+        else:
+            _take_out(self.trains[load.call_id].to_move[form][onward_id], load)
+            self.way[load.load_id] = onward_id, "direct" if step == "direct" else "yard"
+        if step == "in":
+            self.yard[form] -= load.size
+        self._begin(crane, now, load, step)
+
+    def _change(self, bay: Bay, now: int) -> None:
+        if self.busy_until[bay.bay_id] > now or not self.to_change:
+            return
+        until = self._window(bay, now)
+        for item in self.to_change:
+            load = item[2]
+            inbound, onward = self.trains[load.call_id], self.trains[self.way[load.load_id][0]]
+            gauge = onward.call.gauge_mm
+            ends = now + self.lasting(load, bay)
+            if inbound.start < 0 or ends > until or ends + self._after(load) > onward.call.latest:
+                continue
+            if not self._ready_for(bay, load, now):
+                continue
+            if self.stock[bay.bay_id].get(gauge, 0) >= load.wagons:
+                self.stock[bay.bay_id][gauge] -= load.wagons
+                self.to_change.remove(item)
+                self._begin(bay, now, load, "bogie")
+                return
+
+
+def _better(
+    best: tuple[tuple[int, int], Load, str] | None, key: tuple[int, int], load: Load, step: str
+) -> tuple[tuple[int, int], Load, str]:
+    return best if best is not None and best[0] <= key else (key, load, step)
+
+
+def _runs(works: Sequence[Work], now: int) -> bool:
+    """Whether the last of them has not ended."""
+    return bool(works) and works[-1].end > now
+
+
+def _take_out(loads: list[Load], load: Load) -> None:
+    """Remove a load, most likely the last; equality of loads would compare every field."""
+    at = next(k for k in range(len(loads) - 1, -1, -1) if loads[k] is load)
+    del loads[at]
