@@ -49,7 +49,7 @@ def groups(site: Site, serve_all: bool = False) -> tuple[Group, ...]:
     The groups of the site's loads, in the order of their first members.
 
     Choices that never pay are left out: those of which price and least lateness are no less than missing the load,
-    where loads may be missed. (Not by bogie exchange: others may need the sets it gives back.)
+    where loads may be missed. (Not where others may need what they give back: sets of bogies, or counted empty wagons.)
     """
     alike: dict[Load, list[Load]] = defaultdict(list)
     for load in site.loads:
@@ -81,17 +81,18 @@ def _group(
     near = [call for call in onward if call.arrive < inbound.latest]
     far = [call for call in onward if call.arrive >= inbound.latest]
     rest = far[FARTHER:]
+    gives = inbound.gauge_mm in site.empties
     found: list[Choice] = []
     for call in (*near, *far[:FARTHER]):
         for choice in pair_choices(site, load, call):
-            if serve_all or choice.way == "bogie" or least_units(site, choice) < load.missed_cents * 60:
+            if serve_all or gives or choice.way == "bogie" or least_units(site, choice) < load.missed_cents * 60:
                 found.append(choice)
     ways: list[Way] = [way for way in ("yard", "bogie") if way in load.ways]
     farther = None
     if rest and ways:
         soonest = min(max(call.depart, call.arrive + 1) for call in rest)
         farther = min(price_units(site, load, way) for way in ways) + load.late_cents_per_h * max(0, soonest - load.due)
-        if not serve_all and "bogie" not in ways and farther >= load.missed_cents * 60:
+        if not serve_all and not gives and "bogie" not in ways and farther >= load.missed_cents * 60:
             farther = None
     return Group(members, tuple(found), farther, "bogie" not in ways)
 
