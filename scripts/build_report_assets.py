@@ -1,7 +1,8 @@
 """Packaged files of the report: the chart library as published, and coastlines and borders cut down from Natural Earth.
 
 ``npm install --no-save echarts@6.1.0 world-atlas@2.0.2`` in an empty folder, then
-``python -m scripts.build_report_assets FOLDER/node_modules``; ``optimizer/report/assets/README.md`` says what came of it.
+``python -m scripts.build_report_assets FOLDER/node_modules``; ``optimizer/report/assets/README.md`` says what came of
+it.
 
 Natural Earth is in the public domain; ``world-atlas`` holds it as TopoJSON, in which neighbours share their border as
 an arc. Arcs are simplified, so that neighbours still meet: finely along the corridor, coarsely elsewhere.

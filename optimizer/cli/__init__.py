@@ -23,6 +23,7 @@ COMMANDS = {
     "solve": "Solve a family on an instance.",
     "explain": "Say why a lane, order or load fares as it does in a result, and what else it could do.",
     "verify": "Check a stored result against its instance.",
+    "report": "Write a report of results as one HTML file: map, charts, tables.",
     "estimate": "Estimate how shippers weigh cost, time and reliability.",
     "shippers": "Find what shippers would do, beside the planner's optimum.",
     "export": "Write a family's exact model as LP or MPS.",

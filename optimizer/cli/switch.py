@@ -51,6 +51,7 @@ def command(
     from optimizer.models.port_choice import PortChoice
     from optimizer.models.port_choice.levers import parse_lever
     from optimizer.models.port_choice.switch import switch_points
+    from optimizer.report import switch as pictures
 
     if chart is not None:
         if Path(chart).suffix.lower() not in CHARTS:
@@ -65,7 +66,7 @@ def command(
         _draw(found, Path(chart))
         click.echo(f"chart written to {chart}", err=True)
     if as_json:
-        click.echo(json.dumps(_as_json(found, turned.stated(problem.corridor)), indent=2))
+        click.echo(json.dumps(pictures.as_json(found, turned.stated(problem.corridor)), indent=2))
         return
     count = len(found.points)
     click.echo(
@@ -123,38 +124,6 @@ def _wanted(problem: Any, lanes: str | None, commodity: str | None) -> set[str]:
     if not wanted:
         raise UsageError("no lane fits both --lanes and --commodity")
     return wanted
-
-
-def _as_json(found: Switches, stated: float | None) -> dict[str, Any]:
-    return {
-        "lever": found.lever.words,
-        "unit": found.lever.unit,
-        "stated": stated,
-        "points": found.points,
-        "solves": found.solves,
-        "largest_deviation": found.largest_deviation,
-        "intervals": [
-            {
-                "from": interval.start,
-                "to": interval.end,
-                "cost_usd_from": interval.line.at(interval.start),
-                "cost_usd_to": interval.line.at(interval.end),
-                "usd_per_unit": interval.line.slope,
-                "contracts": interval.taken,
-                "choice_saves_usd": interval.choice_saves_usd,
-                "groups": {
-                    group: {
-                        "winner": interval.winner(group),
-                        "tonnes": {port: t for (name, port), t in sorted(interval.tonnes.items()) if name == group},
-                        "shares": interval.shares(group),
-                    }
-                    for group in found.groups
-                },
-                "lane_winner": interval.lane_winner,
-            }
-            for interval in found.intervals
-        ],
-    }
 
 
 def _draw(found: Switches, path: Path) -> None:

@@ -70,11 +70,15 @@ def build_page(cases: Sequence[Case], extras: Extras | None = None, tell: Tell |
     scenarios = "; ".join(dict.fromkeys(", ".join(case.result.scenario) or "base" for case in cases))
     colophon = [
         f"Instance {first.name}, hash {first.instance.hash[:16]}. {first.config.source}",
-        *(f"{case.label}: {case.result.family} by {case.result.method} with {case.result.solver}, seed {case.result.seed}; "
-          + ", ".join(f"{name} {version}" for name, version in case.result.versions.items()) for case in cases),
-        "Charts: Apache ECharts (Apache-2.0). Coastlines and borders: Natural Earth (public domain). The file is complete in itself: "
-        "it loads nothing and sends nothing.",
-    ]  # fmt: skip
+        *(
+            f"{case.label}: {case.result.family} by {case.result.method} with {case.result.solver}, "
+            f"seed {case.result.seed}; "
+            + ", ".join(f"{name} {version}" for name, version in case.result.versions.items())
+            for case in cases
+        ),
+        "Charts: Apache ECharts (Apache-2.0). Coastlines and borders: Natural Earth (public domain). "
+        "The file is complete in itself: it loads nothing and sends nothing.",
+    ]
     return Page(first.name, f"Scenario: {scenarios}", chapters, colophon)
 
 
@@ -125,7 +129,7 @@ def _port_choice(views: Sequence[port_choice.PlanView], extras: Extras, tell: Te
     if extras.switches:
         from optimizer.report.switch import switch_section
 
-        sections.append(switch_section(extras.switches))
+        sections.append(switch_section(extras.switches, views[0].trips.names))
     if extras.sensitivity:
         from optimizer.report.sensitivity import sensitivity_section
 
@@ -143,12 +147,17 @@ def _glance(cases: Sequence[Case]) -> Section:
             why = "there is no plan" if result.status == "INFEASIBLE" else "no plan was found in time"
             blocks.append(Notice("bad", f"{case.label}: {result.status}, {why}. {known}"))
         elif case.violations:
-            blocks.append(Notice("bad", f"{case.label}: the plan fails verification ({case.violations[0]}); it is not drawn."))
+            blocks.append(
+                Notice("bad", f"{case.label}: the plan fails verification ({case.violations[0]}); it is not drawn.")
+            )
         else:
-            blocks.append(Notice("good", f"{case.label}: {result.status}. {_money_words(result.cost, result.bound)} {_nothing_moves(case)}".strip()))
+            words = f"{_money_words(result.cost, result.bound)} {_nothing_moves(case)}".strip()
+            blocks.append(Notice("good", f"{case.label}: {result.status}. {words}"))
     shown = [case for case in cases if case.result.solution is not None]
-    figures = [KeyFigure("cost", "Cost of the plan", "USD", [case.result.cost for case in shown]),
-               KeyFigure("bound", "No plan costs less than", "USD", [case.result.bound for case in shown])]  # fmt: skip
+    figures = [
+        KeyFigure("cost", "Cost of the plan", "USD", [case.result.cost for case in shown]),
+        KeyFigure("bound", "No plan costs less than", "USD", [case.result.bound for case in shown]),
+    ]
     for name in dict.fromkeys(name for case in shown for name in case.result.kpis):
         label, unit = figure_words(name)
         figures.append(KeyFigure(name, label, unit, [case.result.kpis.get(name) for case in shown]))
@@ -192,7 +201,8 @@ def _tables(case: Case, named: bool) -> Section:
     assert case.result.solution is not None
     tables = api.FAMILIES[case.result.family].report(case.problem, case.result.solution)
     blocks: list[Block] = [
-        DataTable(table.title, list(table.columns), [list(map(_cell, row)) for row in table.rows], table.note) for table in tables
+        DataTable(table.title, list(table.columns), [list(map(_cell, row)) for row in table.rows], table.note)
+        for table in tables
     ]
     return Section(f"The plan in tables{f': {case.label}' if named else ''}", blocks, folded=True)
 
@@ -200,5 +210,3 @@ def _tables(case: Case, named: bool) -> Section:
 def _cell(text: str) -> Cell:
     """Numbers stay as the family words them, apart from standing right."""
     return text
-
-

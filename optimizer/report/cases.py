@@ -81,7 +81,9 @@ def _instance(result: Result, path: str, named: str | Path | None) -> Instance:
     if named is not None:
         return read_instance(named)
     if not result.instance_path:
-        raise ResultError(f"{path} does not say where its instance '{result.instance_name}' is; name it with --instance")
+        raise ResultError(
+            f"{path} does not say where its instance '{result.instance_name}' is; name it with --instance"
+        )
     if not Path(result.instance_path).exists():
         raise ResultError(
             f"{path} was made from the instance at '{result.instance_path}', and nothing is there now; "
@@ -94,7 +96,10 @@ def _instance(result: Result, path: str, named: str | Path | None) -> Instance:
 
 
 def _label(result: Result, path: str, read: Sequence[tuple[str, Result]]) -> str:
-    """Scenarios; with the directory's name where another result of the family has the same."""
+    """Scenarios, those of the family's first result as "+"; the directory's name too where another has the same."""
+    first = next(other for _, other in read if other.family == result.family).scenario
     words = ", ".join(result.scenario) or "base"
+    if first and len(result.scenario) > len(first) and result.scenario[: len(first)] == first:
+        words = f"+ {', '.join(result.scenario[len(first) :])}"
     twins = [other for _, other in read if other.family == result.family and other.scenario == result.scenario]
     return words if len(twins) == 1 else f"{words} ({Path(path).name})"

@@ -20,6 +20,8 @@ from optimizer.report.page import Cell, DataTable, Figure, number
 
 MOST_LINKS = 6000
 LONGEST_SOURCE = 160
+OUTERMOST = 0.015
+"""Share of the load that may lie outside the first view on each side."""
 PLACE, PORT, BREAK, OVERSEAS = 0, 1, 2, 3
 ALL = "*"
 
@@ -85,15 +87,20 @@ def corridor_map(
         ],
         "loads": [_by_group(one.loads, at_link) for one in traffic],
         "works": [_by_group(one.works, at_node) for one in traffic],
-        "closed": [
-            [at_link[key] for key in closed_assets(one.corridor) if key in at_link] for one in traffic
-        ],
-        "view": _view(nodes, used, links),
+        "closed": [[at_link[key] for key in closed_assets(one.corridor) if key in at_link] for one in traffic],
+        "view": _view(nodes, traffic, links),
     }
     table = _load_table(traffic, links, dict(zip(nodes["node_id"], nodes["name"], strict=True)), unit)
-    return Figure("map", title, data, _alt(traffic, table, unit), table,
-                  "Width of a line: load. Ctrl and the wheel, the buttons or the arrow keys move the map. Borders as drawn by Natural "
-                  "Earth, without a statement on their status.", 520)  # fmt: skip
+    return Figure(
+        "map",
+        title,
+        data,
+        _alt(traffic, table, unit),
+        table,
+        "Width of a line: load. Ctrl and the wheel, the buttons or the arrow keys move the map. "
+        "Borders as drawn by Natural Earth, without a statement on their status.",
+        520,
+    )
 
 
 def closed_assets(corridor: Corridor) -> list[tuple[str, str]]:
@@ -124,8 +131,9 @@ def _links(traffic: Sequence[Traffic]) -> pd.DataFrame:
     for one in traffic:
         closed = set(closed_assets(one.corridor))
         for kind, name, key, ends in (
-            ("link", "links", "link_id", ("from_node", "to_node")), ("sea", "sea_legs", "leg_id", ("from_port", "to_port")),
-        ):  # fmt: skip
+            ("link", "links", "link_id", ("from_node", "to_node")),
+            ("sea", "sea_legs", "leg_id", ("from_port", "to_port")),
+        ):
             whole = one.corridor.instance.tables[name]
             shut = whole[[(kind, i) in closed for i in whole[key]]]
             rows = pd.concat([one.corridor.table(name), shut]) if len(shut) else one.corridor.table(name)
@@ -153,15 +161,23 @@ def _node(
     pairs: list[Pair] = [("place", f"{str(row['kind']).replace('_', ' ')}, {row['country']}")]
     if port is not None:
         for key, words, unit in (
-            ("capacity_mt_per_year", "capacity", "Mt a year"), ("capacity_teu_per_year", "boxes", "TEU a year"),
+            ("capacity_mt_per_year", "capacity", "Mt a year"),
+            ("capacity_teu_per_year", "boxes", "TEU a year"),
             ("max_draught_m", "draught", "m"),
-        ):  # fmt: skip
+        ):
             if port[key] == port[key]:
                 pairs.append((words, f"{number(float(port[key]))} {unit}"))
         pairs += _trust(port, "port: ")
     pairs += breaks.get(node, [])[:6]
     named = node in busy or kind in (PORT, OVERSEAS)
-    return [round(float(row["lon"]), 4), round(float(row["lat"]), 4), str(row["name"]), kind, pairs + _trust(row), named]
+    return [
+        round(float(row["lon"]), 4),
+        round(float(row["lat"]), 4),
+        str(row["name"]),
+        kind,
+        pairs + _trust(row),
+        named,
+    ]
 
 
 def _trust(row: Mapping[Any, Any], prefix: str = "") -> list[Pair]:
@@ -191,15 +207,21 @@ def _handling_words(traffic: Sequence[Traffic]) -> dict[str, list[Pair]]:
 def _link_pairs(row: Mapping[Any, Any]) -> list[Pair]:
     pairs: list[Pair] = [("id", str(row["asset_id"]))]
     if row["asset_kind"] == "sea":
-        pairs += [("distance", f"{number(float(row['distance_nm']))} nm"),
-                  ("container, days", number(float(row["sailing_days_container"]))),
-                  ("sailings a week", number(float(row["sailings_per_week"])))]  # fmt: skip
+        pairs += [
+            ("distance", f"{number(float(row['distance_nm']))} nm"),
+            ("container, days", number(float(row["sailing_days_container"]))),
+            ("sailings a week", number(float(row["sailings_per_week"]))),
+        ]
     else:
-        pairs += [("length", f"{number(float(row['length_km']))} km"), ("speed", f"{number(float(row['speed_kmh']))} km/h")]
+        pairs += [
+            ("length", f"{number(float(row['length_km']))} km"),
+            ("speed", f"{number(float(row['speed_kmh']))} km/h"),
+        ]
         for key, words, unit in (
-            ("capacity_mt_per_year", "capacity", "Mt a year each way"), ("ruling_gradient_permille", "gradient", "‰"),
+            ("capacity_mt_per_year", "capacity", "Mt a year each way"),
+            ("ruling_gradient_permille", "gradient", "‰"),
             ("max_train_gross_t", "train mass", "t"),
-        ):  # fmt: skip
+        ):
             if row[key] == row[key] and row[key] is not None:
                 pairs.append((words, f"{number(float(row[key]))} {unit}"))
         if row["status"] and row["status"] != "operating":
@@ -217,16 +239,41 @@ def _by_group(amounts: Mapping[Any, Mapping[str, Sequence[float]]], position: Ma
     return dict(found)
 
 
-def _view(nodes: pd.DataFrame, used: set[tuple[str, str]], links: pd.DataFrame) -> list[float]:
-    """West, south, east, north of the land network in use (or of all of it), with a margin."""
-    land = links[links["asset_kind"] == "link"]
-    mine = land[[("link", i) in used for i in land["asset_id"]]]
-    places = {*(mine if len(mine) else land)["from_place"], *(mine if len(mine) else land)["to_place"]}
-    seen = nodes[nodes["node_id"].isin(places)] if places else nodes
-    if seen.empty:
+def _view(nodes: pd.DataFrame, traffic: Sequence[Traffic], links: pd.DataFrame) -> list[float]:
+    """West, south, east, north around all but the outermost of the load on land, with a margin."""
+    place = {row["node_id"]: (float(row["lon"]), float(row["lat"])) for row in nodes.to_dict("records")}
+    ends = {
+        (row["asset_kind"], row["asset_id"]): (row["from_place"], row["to_place"])
+        for row in links[links["asset_kind"] == "link"].to_dict("records")
+    }
+    weight: dict[str, float] = defaultdict(float)
+    for one in traffic:
+        for key, groups in one.loads.items():
+            for end in ends.get(key, ()):
+                weight[end] += sum(map(sum, groups.values()))
+        for node in one.works:
+            weight[node] += 0.0
+    if not any(weight.values()):
+        centre = [place[node] for node in weight if node in place]
+        if len(centre) == 1:
+            return [centre[0][0] - 9, centre[0][1] - 7, centre[0][0] + 9, centre[0][1] + 7]
+        weight = {node: 1.0 for pair in ends.values() for node in pair}
+    if not weight:
         return [40.0, 20.0, 90.0, 55.0]
-    west, south, east, north = (float(value) for value in (seen["lon"].min(), seen["lat"].min(), seen["lon"].max(), seen["lat"].max()))  # fmt: skip
-    side = max(0.06 * max(east - west, north - south), 0.5)
+    box = []
+    total = sum(weight.values())
+    for axis in (0, 1):
+        seen = sorted((place[node][axis], load) for node, load in weight.items() if node in place)
+        done, low, high = 0.0, seen[0][0], seen[-1][0]
+        for at, load in seen:
+            low = at if done < OUTERMOST * total else low
+            done += load
+            if done >= (1 - OUTERMOST) * total:
+                high = at
+                break
+        box.append((low, high))
+    (west, east), (south, north) = box
+    side = max(0.1 * max(east - west, north - south), 0.5)
     return [west - side, south - side, east + side, north + side]
 
 

@@ -161,13 +161,17 @@ def render(page: Page) -> str:
         }
     }
     maps = any(figure["kind"] == "map" for figure in data["figures"].values())
-    return _environment().get_template("page.html.j2").render(
-        page=page,
-        data=safe_json(data),
-        basemap=Markup(basemap_text()) if maps else Markup("null"),  # our own file
-        style=_asset("report.css"),
-        script=_asset("report.js"),
-        library=_asset("echarts.min.js"),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            data=safe_json(data),
+            basemap=Markup(basemap_text()) if maps else Markup("null"),  # our own file
+            style=_asset("report.css"),
+            script=_asset("report.js"),
+            library=_asset("echarts.min.js"),
+        )
     )
 
 
@@ -260,9 +264,12 @@ def _asset(name: str) -> Markup:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters["number"] = number
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
     environment.tests["table"] = lambda block: isinstance(block, DataTable)

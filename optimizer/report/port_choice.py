@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from optimizer.models.port_choice import PortChoice
 from optimizer.models.port_choice.components import NAMES, components
@@ -18,14 +19,25 @@ from optimizer.report.cases import Case
 from optimizer.report.network_map import Traffic, corridor_map
 from optimizer.report.page import Block, Cell, DataTable, Figure, Section
 
+Floats = npt.NDArray[np.float64]
+
 MONEY_WORDS = {
-    "haul": "line haul tariff", "security": "guard of trains", "fees": "border charges and entry fees",
-    "insurance": "insurance (risk)", "handling": "gauge change and handling", "port": "port", "sea": "ocean freight",
-}  # fmt: skip
+    "haul": "line haul tariff",
+    "security": "guard of trains",
+    "fees": "border charges and entry fees",
+    "insurance": "insurance (risk)",
+    "handling": "gauge change and handling",
+    "port": "port",
+    "sea": "ocean freight",
+}
 TIME_WORDS = {
-    "running": "on the move", "border": "borders", "handling": "gauge change and handling", "port": "port",
-    "wait": "waiting for a ship", "sea": "at sea",
-}  # fmt: skip
+    "running": "on the move",
+    "border": "borders",
+    "handling": "gauge change and handling",
+    "port": "port",
+    "wait": "waiting for a ship",
+    "sea": "at sea",
+}
 OVERLAND = "no sea port"
 MOST_PORTS = 10
 MOST_LIMITS = 15
@@ -63,7 +75,8 @@ class PlanView:
     """A plan looked at once; everything a chart needs is summed from it."""
 
     def __init__(self, case: Case) -> None:
-        assert isinstance(case.problem, PortChoice) and case.result.solution is not None
+        assert isinstance(case.problem, PortChoice)
+        assert case.result.solution is not None
         self.case, self.problem = case, case.problem
         self.trips = Trips(case.problem, case.result.solution)
         self.by_port: dict[str, list[Trip]] = defaultdict(list)
@@ -106,6 +119,13 @@ class PlanView:
             sum(chain.unreliable_usd for chain in chains),
         )
 
+    def flows(self) -> dict[str, Floats]:
+        """Commodity -> tonnes on every arc of the network."""
+        found: dict[str, Floats] = defaultdict(lambda: np.zeros(self.trips.network.num_arcs))
+        for trip in self.trips.trips:
+            found[trip.demand["commodity_id"]][trip.arcs] += trip.quantity_t  # a route passes an arc once
+        return dict(found)
+
     def name(self, port: str) -> str:
         return self.trips.names[port] if port else OVERLAND
 
@@ -114,11 +134,8 @@ class PlanView:
         loads: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
         works: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
         network = self.trips.network
-        arcs_t: dict[str, Any] = defaultdict(lambda: np.zeros(network.num_arcs))
-        for trip in self.trips.trips:
-            arcs_t[trip.demand["commodity_id"]][trip.arcs] += trip.quantity_t
         layer = network.vertex_layer
-        for commodity, on_arc in arcs_t.items():
+        for commodity, on_arc in self.flows().items():
             for arc in np.flatnonzero(on_arc).tolist():
                 kind, tonnes = int(network.kind[arc]), float(on_arc[arc])
                 if kind == ACCESS:
@@ -154,30 +171,32 @@ def plan_map(views: Sequence[PlanView]) -> Figure:
 def ports_section(views: Sequence[PlanView]) -> Section:
     """Shares of gateways."""
     total: dict[str, float] = defaultdict(float)
+    names: dict[str, str] = {}
     for view in views:
         for port, chain in view.chains.items():
             total[port] += chain.tonnes
+            names[port] = view.name(port)
     ports = sorted(total, key=lambda port: (port == "", -total[port], port))
     shown = ports[:MOST_PORTS]
-    names = [views[0].name(port) if port in views[0].by_port else next(v for v in views if port in v.by_port).name(port)
-             for port in shown]  # fmt: skip
-    series = []
+    series, shares = [], []
     for view in views:
+        tonnes = [view.chains[p].tonnes if p in view.chains else 0.0 for p in shown]
         served = sum(chain.tonnes for chain in view.chains.values()) or 1.0
-        shares = [100 * view.chains[p].tonnes / served if p in view.chains else 0.0 for p in shown]
-        info = [[["tonnes", f"{view.chains[p].tonnes if p in view.chains else 0:,.0f}"]] for p in shown]
-        series.append({"name": view.case.label if len(views) > 1 else "share", "values": shares, "info": info})
-    rows: list[list[Cell]] = []
-    for port, name in zip(shown, names, strict=True):
-        for view, one in zip(views, series, strict=True):
-            chain = view.chains.get(port)
-            rows.append([name, view.case.label, round(chain.tonnes) if chain else 0,
-                         round(one["values"][shown.index(port)], 1)])  # fmt: skip
-    table = DataTable("Tonnes by sea port", ["port", "plan", "tonnes", "% of served"], rows,
-                      "a gateway: its quay is passed between land and sea on the way" + _cut(ports, shown))  # fmt: skip
-    first = [f"{name} {value:.0f} %" for name, value in zip(names, series[0]["values"], strict=True) if value >= 1]
+        shares.append([(t, 100 * t / served) for t in tonnes])
+        info = [[["tonnes", f"{t:,.0f}"]] for t in tonnes]
+        name = view.case.label if len(views) > 1 else "share"
+        series.append({"name": name, "values": [share for _, share in shares[-1]], "info": info})
+    rows: list[list[Cell]] = [
+        [names[port], view.case.label, round(mine[at][0]), round(mine[at][1], 1)]
+        for at, port in enumerate(shown)
+        for view, mine in zip(views, shares, strict=True)
+    ]
+    note = "a gateway: its quay is passed between land and sea on the way" + _cut(ports, shown)
+    table = DataTable("Tonnes by sea port", ["port", "plan", "tonnes", "% of served"], rows, note)
+    first = [f"{names[port]} {share:.0f} %" for port, (_, share) in zip(shown, shares[0], strict=True) if share >= 1]
     alt = f"Bars of the share of tonnes by sea port. {views[0].case.label}: {', '.join(first[:6]) or 'nothing moves'}."
-    data = {"categories": names, "series": series, "horizontal": True, "unit": "% of tonnes served"}
+    data = {"categories": [names[port] for port in shown], "series": series, "horizontal": True,
+            "unit": "% of tonnes served"}  # fmt: skip
     height = 90 + max(1, len(shown)) * (26 + 16 * len(views))
     return Section("Ports", [Figure("bars", "Through which port", data, alt, table, height_px=min(height, 640))])
 
@@ -209,10 +228,18 @@ def chains_section(views: Sequence[PlanView]) -> Section:
     ]
     if not views[0].problem.dated:
         parts = [components(view.trips) for view in views]
-        rows: list[list[Cell]] = [[name, *(round(part[name]) for part in parts)] for name in NAMES if any(p[name] for p in parts)]
+        rows: list[list[Cell]] = [
+            [name, *(round(part[name]) for part in parts)] for name in NAMES if any(p[name] for p in parts)
+        ]
         rows.append(["cost of the plan", *(round(sum(part.values())) for part in parts)])
-        blocks.append(DataTable("The cost of the plan in parts, USD a year", ["part", *(v.case.label for v in views)], rows,
-                                "parts sum to the cost of the plan; times count at the shippers' value of time"))  # fmt: skip
+        blocks.append(
+            DataTable(
+                "The cost of the plan in parts, USD a year",
+                ["part", *(v.case.label for v in views)],
+                rows,
+                "parts sum to the cost of the plan; times count at the shippers' value of time",
+            )
+        )
     return Section("Cost and time", blocks)
 
 
@@ -226,8 +253,13 @@ def _stack(title: str, unit: str, labels: Sequence[str], parts: Sequence[tuple[s
         f"Stacked bars, {unit}. {labels[0]}: {totals[0]:,.1f} {unit}, the largest part is {largest[0]} "
         f"with {largest[1][0]:,.1f}."
     )
-    data = {"categories": labels, "series": [{"name": name, "values": list(values)} for name, values in kept],
-            "stacked": True, "horizontal": True, "unit": unit}  # fmt: skip
+    data = {
+        "categories": labels,
+        "series": [{"name": name, "values": list(values)} for name, values in kept],
+        "stacked": True,
+        "horizontal": True,
+        "unit": unit,
+    }
     table = DataTable(f"{title}, {unit}", ["part", *labels], rows)
     return Figure("bars", title, data, alt, table, height_px=min(110 + 40 * len(labels), 620))
 
@@ -244,16 +276,29 @@ def binding_section(views: Sequence[PlanView]) -> Section:
                 priced.setdefault(f"{place}, {unit}", [0.0] * len(views))[at] = price
     rows.sort(key=lambda row: -float(row[5] or 0))
     when = "on its fullest day" if views[0].problem.dated else "a year"
-    table = DataTable("Full capacities", ["capacity", "plan", "unit", f"used {when}", "room", "saving, USD per unit more"], rows,
-                      "the saving is the model's shadow price; blank or 0: full, but more room would save nothing")  # fmt: skip
+    table = DataTable(
+        "Full capacities",
+        ["capacity", "plan", "unit", f"used {when}", "room", "saving, USD per unit more"],
+        rows,
+        "the saving is the model's shadow price; blank or 0: full, but more room would save nothing",
+    )
     if not priced:
         words = "No capacity has a price: more room anywhere would not make the plan cheaper."
         return Section("What binds", [words, table] if rows else [words])
     top = sorted(priced.items(), key=lambda item: -max(item[1]))[:MOST_LIMITS]
-    series = [{"name": v.case.label if len(views) > 1 else "saving", "values": [prices[at] for _, prices in top]}
-              for at, v in enumerate(views)]  # fmt: skip
+    series = [
+        {"name": v.case.label if len(views) > 1 else "saving", "values": [prices[at] for _, prices in top]}
+        for at, v in enumerate(views)
+    ]
     data = {"categories": [name for name, _ in top], "series": series, "horizontal": True, "unit": "USD per unit more"}
-    alt = f"Bars of what one more unit of a full capacity would save. The dearest is {top[0][0]} with {max(top[0][1]):,.2f} USD."
-    figure = Figure("bars", "What one more unit of room would save", data, alt, table,
-                    height_px=100 + len(top) * (24 + 14 * len(views)))  # fmt: skip
+    alt = "Bars of what one more unit of a full capacity would save. "
+    alt += f"The dearest is {top[0][0]} with {max(top[0][1]):,.2f} USD."
+    figure = Figure(
+        "bars",
+        "What one more unit of room would save",
+        data,
+        alt,
+        table,
+        height_px=100 + len(top) * (24 + 14 * len(views)),
+    )
     return Section("What binds", [figure])

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 UNITS = {
-    "usd": "USD", "pct": "%", "h": "h", "t": "t", "teu": "TEU", "km": "km", "days": "days", "mm": "",
-}  # fmt: skip
+    "usd": "USD",
+    "pct": "%",
+    "h": "h",
+    "t": "t",
+    "teu": "TEU",
+    "km": "km",
+    "days": "days",
+    "mm": "",
+}
 
 
 def figure_words(name: str) -> tuple[str, str]:

@@ -31,6 +31,10 @@ function clock(minute) {
   const day = Math.floor(minute / 1440), rest = Math.round(minute - day * 1440);
   return `${day + 1}+${String(Math.floor(rest / 60)).padStart(2, "0")}:${String(rest % 60).padStart(2, "0")}`;
 }
+/* Minutes on a time axis (milliseconds, UTC): ECharts then picks whole hours and days for its ticks. */
+const MS = 60000;
+const tick = ms => ms % 864e5 === 0 ? `day ${ms / 864e5 + 1}` : clock(ms / MS).split("+")[1];
+const timeAxis = (start, end, more) => axis(Object.assign({type: "time", min: start * MS, max: end * MS, axisLabel: {color: colours.ink, formatter: tick, hideOverlap: true}, splitLine: {show: true, lineStyle: {color: colours.line}}}, more));
 function tip(title, pairs) {
   const box = document.createElement("div");
   box.className = "tip";
@@ -44,7 +48,7 @@ function tip(title, pairs) {
 }
 function frame(more) {
   return Object.assign({
-    animation: false, backgroundColor: "transparent",
+    animation: false, useUTC: true, backgroundColor: "transparent",
     textStyle: {fontFamily: getComputedStyle(document.body).fontFamily, color: colours.ink},
     aria: {enabled: false, decal: {show: patterns}},
     tooltip: {trigger: "item", confine: true, backgroundColor: colours.paper, borderColor: colours.soft, textStyle: {color: colours.ink}, extraCssText: "box-shadow:0 3px 14px rgba(0,0,0,.25)",
@@ -105,14 +109,14 @@ kinds.bars = {option(d) {
 kinds.lines = {option(d) {
   return frame({
     legend: legend(),
-    xAxis: axis({type: d.categories ? "category" : "value", data: d.categories, name: d.x, nameLocation: "middle", nameGap: 26, min: d.min, max: d.max, axisLabel: {color: colours.ink, hideOverlap: true, formatter: d.clock ? clock : undefined}}),
+    xAxis: d.clock ? timeAxis(0, d.end) : axis({type: "value", name: d.x, nameLocation: "middle", nameGap: 26}),
     yAxis: axis({type: "value", name: d.y, scale: !d.zero, axisLabel: {color: colours.ink, formatter: short}, nameTextStyle: {align: "left", color: colours.soft}}),
     grid: {left: 12, right: 24, top: 56, bottom: 32, outerBoundsMode: "same", outerBoundsContain: "axisLabel"},
     series: d.series.map((s, n) => ({
       name: s.name, type: "line", step: s.step ? "end" : false, symbol: s.points.length < 60 ? "circle" : "none", symbolSize: 6,
       lineStyle: {width: 2.5, type: s.dash ? "dashed" : "solid", color: colour(s.colour, n)}, itemStyle: {color: colour(s.colour, n)},
       areaStyle: s.area ? {opacity: .2} : undefined,
-      data: s.points.map(([x, y]) => ({value: [x, y], title: s.name, info: [[d.x, d.clock ? clock(x) : long(x)], [d.y, long(y)]]})),
+      data: s.points.map(([x, y]) => ({value: [d.clock ? x * MS : x, y], title: s.name, info: [[d.x, d.clock ? clock(x) : long(x)], [d.y, long(y)]]})),
     })),
   });
 }};
@@ -192,9 +196,9 @@ kinds.gantt = {option(d) {
   return frame({
     grid: {left: 12, right: 16, top: 34, bottom: 62, outerBoundsMode: "same", outerBoundsContain: "axisLabel"},
     legend: legend({data: d.legend.map(([, name]) => name), selectedMode: true}),
-    xAxis: axis({type: "value", min: d.start, max: d.end, minInterval: 60, axisLabel: {color: colours.ink, formatter: clock, hideOverlap: true}, name: "day+hour", nameLocation: "middle", nameGap: 24}),
+    xAxis: timeAxis(d.start, d.end),
     yAxis: Object.assign(names(), {data: d.rows, inverse: true, splitLine: {show: true, lineStyle: {color: colours.line}}}),
-    dataZoom: [{type: "slider", xAxisIndex: 0, bottom: 4, height: 20, filterMode: "weakFilter", labelFormatter: clock, textStyle: {color: colours.ink}, end: Math.min(100, 100 * 2880 / zoomed * (d.bars.length > 400 ? 1 : 4))}],
+    dataZoom: [{type: "slider", xAxisIndex: 0, bottom: 4, height: 20, filterMode: "weakFilter", labelFormatter: ms => clock(ms / MS), textStyle: {color: colours.ink}, end: Math.min(100, 100 * 2880 / zoomed * (d.bars.length > 400 ? 1 : 4))}],
     series: d.legend.map(([key, name]) => ({
       name, type: "custom", encode: {x: [1, 2], y: 0}, itemStyle: {color: colours[key]}, clip: true,
       renderItem(params, api) {
@@ -203,10 +207,10 @@ kinds.gantt = {option(d) {
         if (!shape) return null;
         const label = d.bars[api.value(3)][4], roomy = shape.width > 26 && tall > 10;
         return {type: "rect", shape: Object.assign(shape, {r: 2}), style: {fill: colours[key], stroke: colours.paper, lineWidth: .7},
-          textContent: roomy ? {type: "text", style: {text: label, fill: "#fff", stroke: colours[key], lineWidth: 2, fontSize: Math.min(11, tall * .7), width: shape.width - 6, overflow: "truncate"}} : undefined,
+          textContent: roomy ? {type: "text", style: {text: label, fill: colours.halo, fontSize: Math.min(11, tall * .7), width: shape.width - 6, overflow: "truncate"}} : undefined,
           textConfig: {position: "inside"}};
       },
-      data: d.bars.flatMap((bar, n) => bar[3] === key ? [{value: [bar[0], bar[1], bar[2], n], title: bar[4], info: bar[5]}] : []),
+      data: d.bars.flatMap((bar, n) => bar[3] === key ? [{value: [bar[0], bar[1] * MS, bar[2] * MS, n], title: bar[4], info: bar[5]}] : []),
     })),
   });
 }};
@@ -217,21 +221,22 @@ kinds.strings = {
   },
   option(d, state) {
     const line = d.lines[state.line || 0], end = line.stations[line.stations.length - 1][0];
-    const name = new Map(line.stations.map(([km, text]) => [km, text]));
+    const name = new Map(), gap = end * (phone() ? 26 : 16) / 460;
+    for (const [km, text] of line.stations) if (!name.size || km === end || (km - [...name.keys()].pop() >= gap && end - km >= gap)) name.set(km, text);
     const groups = d.legend.filter(([key]) => line.strings.some(s => s[0] === key));
     const when = d.clock ? clock : value => long(value / 1440 + 1);
     return frame({
       legend: legend({data: groups.map(([, text]) => text)}),
       grid: {left: 12, right: 16, top: 34, bottom: 62, outerBoundsMode: "same", outerBoundsContain: "axisLabel"},
-      xAxis: axis({type: "value", min: d.start, max: d.end, interval: d.end - d.start > 20 * 1440 ? 7 * 1440 : 1440, axisLabel: {color: colours.ink, formatter: value => "day " + long(value / 1440 + 1), hideOverlap: true}}),
-      yAxis: axis({type: "value", min: 0, max: end, axisLabel: {color: colours.ink, customValues: line.stations.map(([km]) => km), formatter: km => name.get(km) || "", width: phone() ? 90 : 160, overflow: "truncate", hideOverlap: true}, axisTick: {show: true, customValues: line.stations.map(([km]) => km)}, splitLine: {show: false}}),
-      dataZoom: [{type: "slider", xAxisIndex: 0, bottom: 4, height: 20, filterMode: "none", labelFormatter: value => "day " + (Math.floor(value / 1440) + 1), textStyle: {color: colours.ink}}],
+      xAxis: timeAxis(d.start, d.end),
+      yAxis: axis({type: "value", min: 0, max: end, axisLabel: {color: colours.ink, customValues: [...name.keys()], formatter: km => name.get(km) || "", width: phone() ? 90 : 160, overflow: "truncate"}, axisTick: {show: true, customValues: line.stations.map(([km]) => km)}, splitLine: {show: false}}),
+      dataZoom: [{type: "slider", xAxisIndex: 0, bottom: 4, height: 20, filterMode: "none", labelFormatter: ms => "day " + (Math.floor(ms / 864e5) + 1), textStyle: {color: colours.ink}}],
       series: groups.map(([key, text]) => ({
-        name: text, type: "lines", coordinateSystem: "cartesian2d", polyline: true, clip: true, itemStyle: {color: colours[key]},
+        name: text, type: "lines", coordinateSystem: "cartesian2d", polyline: true, clip: true, z: 4, itemStyle: {color: colours[key]},
         lineStyle: {color: colours[key], width: 1.5, opacity: .8, type: key === "c2" ? "dashed" : "solid"},
         emphasis: {lineStyle: {width: 4, opacity: 1}},
-        data: line.strings.filter(s => s[0] === key).map(s => ({coords: s[2], lineStyle: {width: s[1]}, title: s[3], info: [["leaves", when(s[2][0][0])], ["arrives", when(s[2][s[2].length - 1][0])]].concat(s[4])})),
-      })).concat([{type: "line", silent: true, data: [], markLine: {silent: true, symbol: "none", label: {show: false}, lineStyle: {color: colours.line, type: "solid"}, data: line.stations.map(([km]) => ({yAxis: km}))}}]),
+        data: line.strings.filter(s => s[0] === key).map(s => ({coords: s[2].map(([minute, km]) => [minute * MS, km]), lineStyle: {width: s[1]}, title: s[3], info: [["leaves", when(s[2][0][0])], ["arrives", when(s[2][s[2].length - 1][0])]].concat(s[4])})),
+      })).concat([{type: "line", silent: true, data: [], z: 1, markLine: {z: 1, silent: true, symbol: "none", label: {show: false}, lineStyle: {color: colours.line, type: "solid"}, data: line.stations.map(([km]) => ({yAxis: km}))}}]),
     });
   },
 };
@@ -304,8 +309,8 @@ kinds.map = {
     const [west, south, east, north] = d.view;
     return frame({
       backgroundColor: colours.water,
-      legend: legend({bottom: 0, top: "auto", left: 4, right: 4, padding: [5, 8], backgroundColor: colours.paper}),
-      geo: {map: "countries", roam: true, scaleLimit: {min: .15, max: 40}, boundingCoords: [[west, north], [east, south]], aspectScale: .8, top: 6, bottom: 30, left: 0, right: 0, silent: true, zoom: 1,
+      legend: legend({z: 20, bottom: 0, top: "auto", left: 4, right: 4, padding: [5, 8], backgroundColor: colours.paper}),
+      geo: {map: "countries", roam: true, scaleLimit: {min: .15, max: 40}, boundingCoords: [[west, north], [east, south]], aspectScale: .8, preserveAspect: "contain", top: 6, bottom: 30, left: 0, right: 0, silent: true, zoom: 1,
         itemStyle: {areaColor: colours.land, borderColor: colours.border, borderWidth: .8}, emphasis: {disabled: true}, label: {show: false}},
       series: shown.map(([key, name, tone]) => ({name, type: "lines", coordinateSystem: "geo", data: lines.get(key), z: key === "sea" ? 2 : 3, lineStyle: {color: colours[tone]}, itemStyle: {color: colours[tone]}, emphasis: {lineStyle: {opacity: 1}}}))
         .concat(closed.length ? [{name: "closed", type: "lines", coordinateSystem: "geo", data: closed, z: 4, lineStyle: {color: colours.shut}, itemStyle: {color: colours.shut}}] : [])
