@@ -12,15 +12,27 @@ import pytest
 import optimizer as opt
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 HOSTILE = {
     "north": "</script><script>window.hacked = 1</script>",
     "west": '"O\'Brien" & <b onmouseover=hack()>Söhne</b>',
     "east": "Алматы – Құлсары",
     "border": "کراچی",
 }
+
+
+@pytest.fixture
+def hostile_names() -> Mapping[str, str]:
+    """Place -> its name in the result ``hostile``."""
+    return HOSTILE
 
 
 def solved(folder: Path, problem: Any) -> Path:

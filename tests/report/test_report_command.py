@@ -37,9 +37,14 @@ def test_every_family_in_one_file(stored: Mapping[str, Path], instances_dir: Pat
         "What the plan",
     ):
         assert words in html
-    assert "+ east-shut" in html
-    for name, words in (("terminal", "Who stands and works where"), ("wagons", "Wagons in time and space"),
-                        ("locomotives", "Trains and locomotives in time and space"), ("dated", "day by day")):  # fmt: skip
+    assert "base: OPTIMAL" in html
+    assert "east-shut: OPTIMAL" in html
+    for name, words in (
+        ("terminal", "Who stands and works where"),
+        ("wagons", "Wagons in time and space"),
+        ("locomotives", "Trains and locomotives in time and space"),
+        ("dated", "day by day"),
+    ):
         done = run(stored[name], "--out", tmp_path / f"{name}.html")
         assert done.exit_code == 0, done.output
         assert words in (tmp_path / f"{name}.html").read_text(encoding="utf-8")
@@ -108,8 +113,17 @@ def test_key_figures_that_are_not_those_of_the_plan(stored: Mapping[str, Path], 
 
 
 def test_a_result_without_a_plan(stored: Mapping[str, Path], tmp_path: Path) -> None:
-    none = edited(stored["ports"], tmp_path / "none", status="INFEASIBLE", cost=None, bound=None, gap=None, kpis={},
-                  tables={}, conflicts=["Chaman <yard>: 14 flat wagons short"])  # fmt: skip
+    none = edited(
+        stored["ports"],
+        tmp_path / "none",
+        status="INFEASIBLE",
+        cost=None,
+        bound=None,
+        gap=None,
+        kpis={},
+        tables={},
+        conflicts=["Chaman <yard>: 14 flat wagons short"],
+    )
     done = run(none, "--out", tmp_path / "r.html")
     assert done.exit_code == 1
     html = (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -81,10 +81,16 @@ def test_a_long_table_is_cut_with_a_note() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0, "0"), (14895000.0, "14,895,000"), (-1234.5, "−1,234"), (99.87, "99.9"), (0.2381, "0.238"), (float("nan"), "–"),
-        (None, ""), ("1e3", "1e3"),
+        (0, "0"),
+        (14895000.0, "14,895,000"),
+        (-1234.5, "−1,234"),
+        (99.87, "99.9"),
+        (0.2381, "0.238"),
+        (float("nan"), "–"),
+        (None, ""),
+        ("1e3", "1e3"),
     ],
-)  # fmt: skip
+)
 def test_numbers(value: float | str | None, text: str) -> None:
     assert page.number(value) == text
 
@@ -97,10 +103,14 @@ def test_json_has_neither_infinities_nor_numpy() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("served, t", ("Served", "t")), ("crane_use_pct", ("Crane use", "%")), ("used_peak_1520/1435_mm", ("Used peak 1520/1435 mm", "")),
-        ("money for sea, USD/t", ("Money for sea", "USD/t")), ("trains", ("Trains", "")), ("loads_missed", ("Loads missed", "")),
+        ("served, t", ("Served", "t")),
+        ("crane_use_pct", ("Crane use", "%")),
+        ("used_peak_1520_mm", ("Used peak 1520 mm", "")),
+        ("money for sea, USD/t", ("Money for sea", "USD/t")),
+        ("trains", ("Trains", "")),
+        ("loads_missed", ("Loads missed", "")),
     ],
-)  # fmt: skip
+)
 def test_key_figures_in_words(name: str, words: tuple[str, str]) -> None:
     assert figure_words(name) == words
 
@@ -111,8 +121,8 @@ def test_a_page_is_whole_or_not_there(tmp_path: Path) -> None:
     assert target.stat().st_size == size
     with pytest.raises(UsageError, match=r"does not end in \.html"):
         page.write_page(one_page("plain"), tmp_path / "out.pdf")
+    (tmp_path / "d.html").mkdir()
     with pytest.raises(UsageError, match="is a directory"):
-        (tmp_path / "d.html").mkdir()
         page.write_page(one_page("plain"), tmp_path / "d.html")
     with pytest.raises(UsageError, match="there is no directory"):
         page.write_page(one_page("plain"), tmp_path / "no" / "out.html")
