@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +83,12 @@ class ChainCosts:
             np.array([country[node] for node in self.links[end]], dtype=object) for end in ("from_node", "to_node")
         )
         self.border_h, self.border_sd_h, self.border_usd = self._borders()
+        # Which tariffs apply depends on the form of the cargo alone: found once, not for every commodity.
+        self._fitting, self._matching, self._security, self._enters = (
+            cache(self._rows_that_fit), cache(self._where_they_match), cache(self._security_usd_per_t),
+            cache(self._where_it_enters),
+        )  # fmt: skip
+        self._line_haul = cache(self._most_specific)
 
     def of_commodity(self, commodity_id: str) -> ArcCosts:
         """Costs of every arc for one commodity; KeyError for an unknown one."""
@@ -159,8 +166,10 @@ class ChainCosts:
                 faults.append(Fault(f"{noun}s.csv", words, int(str(table.index[row]))))
         return faults
 
-    def _matching(self, rows: pd.DataFrame, side: int) -> npt.NDArray[np.bool_]:
-        """Shape (tariff rows, links): whether a row fits the link on one side of a border."""
+    def _where_they_match(self, kind: str, form: str, side: int) -> npt.NDArray[np.bool_]:
+        """Shape (tariff rows of a kind that fit the form, links): whether a row fits the link on one side of a
+        border."""
+        rows = self._fitting(kind, form)
         link_id, mode, country = (
             self.links["link_id"].to_numpy(),
             self.links["mode"].to_numpy(),
@@ -179,24 +188,28 @@ class ChainCosts:
     def _haul(self, form: str, t_per_feu: float) -> Floats:
         """USD per tonne of each link: half its length at the rate of either end's country, times the multipliers."""
         total = np.zeros(len(self.links))
+        if not len(self.links):
+            return total
         half_km = self.links["length_km"].to_numpy(float) / 2
         rates = self._fitting("line_haul", form)
-        factors = self._fitting("multiplier", form)
         value = rates["value"].to_numpy(float) / np.where(rates["unit"] == "usd_per_feu_km", t_per_feu, 1.0)
+        for side in (0, 1):
+            chosen, factor = self._line_haul(form, side)
+            total += half_km * value[chosen] * factor
+        return total
+
+    def _most_specific(self, form: str, side: int) -> tuple[Ints, Floats]:
+        """Of each link, on one side of a border: number of its line-haul row, and the product of its multipliers."""
+        rates, factors = self._fitting("line_haul", form), self._fitting("multiplier", form)
         filled = [
             bool(row.links) + bool(row.countries) + _filled(row.mode) + _filled(row.form)
             for row in rates.itertuples(index=False)
         ]
-        for side in (0, 1):
-            score = np.where(self._matching(rates, side), np.array(filled, int)[:, None], -1)
-            if len(self.links):
-                self._refuse_missing_or_tied(rates, score, side, form)
-                rate = value[score.argmax(axis=0)]
-                factor = np.where(self._matching(factors, side), factors["value"].to_numpy(float)[:, None], 1.0).prod(
-                    axis=0
-                )
-                total += half_km * rate * factor
-        return total
+        score = np.where(self._matching("line_haul", form, side), np.array(filled, int)[:, None], -1)
+        self._refuse_missing_or_tied(rates, score, side, form)
+        applies = self._matching("multiplier", form, side)
+        factor = np.where(applies, factors["value"].to_numpy(float)[:, None], 1.0).prod(axis=0)
+        return score.argmax(axis=0).astype(np.int64), factor
 
     def _refuse_missing_or_tied(self, rates: pd.DataFrame, score: npt.NDArray[np.int64], side: int, form: str) -> None:
         best = score.max(axis=0, initial=-1)
@@ -214,7 +227,7 @@ class ChainCosts:
         if faults:
             raise InstanceError(self.corridor.instance.path, faults)
 
-    def _security(self, form: str) -> Floats:
+    def _security_usd_per_t(self, form: str) -> Floats:
         settings = self.corridor.config.port_choice
         net_t = (
             (self.links["max_train_gross_t"] * settings.train_net_share).fillna(settings.train_net_t).to_numpy(float)
@@ -222,9 +235,9 @@ class ChainCosts:
         rows = self._fitting("security", form)
         value = rows["value"].to_numpy(float)[:, None]
         half_km = self.links["length_km"].to_numpy(float) / 2
-        return sum((self._matching(rows, side) * value).sum(axis=0) * half_km / net_t for side in (0, 1))
+        return sum((self._matching("security", form, side) * value).sum(axis=0) * half_km / net_t for side in (0, 1))
 
-    def _fitting(self, kind: str, form: str) -> pd.DataFrame:
+    def _rows_that_fit(self, kind: str, form: str) -> pd.DataFrame:
         """Tariff rows of a kind that apply to a cargo form; rates per FEU serve containers only."""
         rows = self.tariffs[self.tariffs["kind"] == kind]
         fits = [
@@ -234,7 +247,7 @@ class ChainCosts:
         ]
         return rows[np.array(fits, bool)]
 
-    def _enters(self, countries: tuple[str, ...]) -> Bools:
+    def _where_it_enters(self, countries: tuple[str, ...]) -> Bools:
         inside_tail, inside_head = (np.isin(c.astype(str), countries) for c in (self.tail_country, self.head_country))
         return (self.is_link | self.is_sea) & ~inside_tail & inside_head
 
