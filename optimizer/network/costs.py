@@ -6,9 +6,10 @@ costs and why.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +89,7 @@ class ChainCosts:
             cache(self._rows_that_fit), cache(self._where_they_match), cache(self._security_usd_per_t),
             cache(self._where_it_enters),
         )  # fmt: skip
-        self._line_haul = cache(self._most_specific)
+        self._line_haul, self._insurance = cache(self._most_specific), cache(self._insured_share)
 
     def of_commodity(self, commodity_id: str) -> ArcCosts:
         """Costs of every arc for one commodity; KeyError for an unknown one."""
@@ -112,7 +113,7 @@ class ChainCosts:
         variability_h += self.border_sd_h
         money["fees"] += self.border_usd[0] / t_per_feu if box else self.border_usd[1]
         money["fees"] += self._entry_fees(form, t_per_feu)
-        money["insurance"] += self._insurance(form, float(commodity["value_usd_per_t"]))
+        money["insurance"] += self._insurance(form) * float(commodity["value_usd_per_t"])
 
         legs = self.row[self.is_sea]
         days = self.legs["sailing_days_container" if box else "sailing_days_bulk"].to_numpy(float)
@@ -258,7 +259,8 @@ class ChainCosts:
             fees[self._enters(fee.countries)] += per_t
         return fees
 
-    def _insurance(self, form: str, value_usd_per_t: float) -> Floats:
+    def _insured_share(self, form: str) -> Floats:
+        """Insurance on every arc as a share of the value."""
         premium = np.zeros(len(self.row))
         for row in self._fitting("insurance", form).itertuples(index=False):
             if row.countries:
@@ -266,7 +268,7 @@ class ChainCosts:
                 charged = self._enters(row.countries) | at_origin
             else:
                 charged = self.ends
-            premium[charged] += row.value / 100 * value_usd_per_t
+            premium[charged] += row.value / 100
         return premium
 
     def _borders(self) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
@@ -311,7 +313,7 @@ class ChainCosts:
             charge = charge + table["cost_usd_per_feu"].to_numpy(float)[rows] / float(commodity["load_t_per_feu"])
         per_wagon = table["cost_usd_per_wagon"].to_numpy(float)[rows]
         if per_wagon.any():
-            loads = self._usual_wagon_loads(str(commodity["commodity_id"]))
+            loads = self._usual_wagon_loads.get(str(commodity["commodity_id"]), {})
             layers = table["from_layer"].to_numpy(object)[rows], table["to_layer"].to_numpy(object)[rows]
             left = np.where(self.backward[self.is_handling], layers[1], layers[0])
             entered = np.where(self.backward[self.is_handling], layers[0], layers[1])
@@ -321,16 +323,18 @@ class ChainCosts:
         out[self.is_handling] = charge
         return out
 
-    def _usual_wagon_loads(self, commodity_id: str) -> dict[str, float]:
-        """Layer -> typical load of the usual wagon: preference 1, own (first listed) gauge, smallest id on ties."""
+    @cached_property
+    def _usual_wagon_loads(self) -> dict[str, dict[str, float]]:
+        """Commodity -> layer -> typical load of the usual wagon: preference 1, own (first listed) gauge, smallest id on
+        ties."""
         suits = self.corridor.table("wagon_suits")
-        usual = suits[(suits["commodity_id"] == commodity_id) & (suits["preference"] == 1)]["wagon_id"]
-        wagons = self.corridor.table("wagons")
-        chosen = wagons[wagons["wagon_id"].isin(usual)].sort_values("wagon_id", ascending=False)
-        return {
-            f"rail-{gauges[0]}": float(load)
-            for gauges, load in zip(chosen["gauges_mm"], chosen["typical_load_t"], strict=True)
-        }
+        usual = suits[suits["preference"] == 1].merge(self.corridor.table("wagons"), on="wagon_id")
+        found: dict[str, dict[str, float]] = defaultdict(dict)
+        for row in usual.sort_values("wagon_id", ascending=False)[
+            ["commodity_id", "gauges_mm", "typical_load_t"]
+        ].itertuples(index=False):
+            found[str(row.commodity_id)][f"rail-{row.gauges_mm[0]}"] = float(row.typical_load_t)
+        return found
 
 
 def _filled(value: object) -> bool:

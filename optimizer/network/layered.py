@@ -168,10 +168,14 @@ class LayeredNetwork:
                 arcs = arcs_of[HANDLING][row]
                 place = str(names[handling.node_id])
                 found.append(Resource(str(handling.handling_id), place, "t", handling.capacity_t_per_day * days, arcs))
-        quays = np.flatnonzero((handlings["technology"] == "quay").to_numpy())
+        quays, quay_node = (handlings["technology"] == "quay").to_numpy(bool), handlings["node_id"].to_numpy(object)
         for port in self.corridor.table("ports").itertuples(index=False):
-            rows = [row for row in quays if handlings["node_id"].iloc[row] == port.node_id]
-            arcs = np.sort(np.concatenate([arcs_of[HANDLING][row] for row in rows])) if rows else np.empty(0, np.int64)
+            rows = np.flatnonzero(quays & (quay_node == port.node_id))
+            arcs = (
+                np.sort(np.concatenate([arcs_of[HANDLING][row] for row in rows]))
+                if rows.size
+                else np.empty(0, np.int64)
+            )
             if not len(arcs):
                 continue
             place = str(names[port.node_id])
