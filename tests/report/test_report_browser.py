@@ -60,7 +60,8 @@ def test_the_numbers_are_those_of_the_result(
     page = opened(report[name])
     content = json.loads((stored[result] / "result.json").read_text())
     shown = page.execute_script(
-        "return Object.fromEntries([...document.querySelectorAll('[data-key]')].map(e => [e.dataset.key, e.dataset.value]))"
+        "return Object.fromEntries("
+        "[...document.querySelectorAll('[data-key]')].map(e => [e.dataset.key, e.dataset.value]))"
     )
     wanted = content["kpis"] | {"cost": content["cost"], "bound": content["bound"]}
     assert set(shown) == set(wanted)
@@ -144,7 +145,8 @@ def test_hostile_names_are_text(report: Mapping[str, Path], hostile_names: Mappi
         assert name in titles
     # A tooltip is put together from text: point at the port with markup in its name.
     page.execute_script(
-        "const {chart} = report.charts.get(arguments[0]); const at = chart.getOption().series.findIndex(s => s.name === 'sea port');"
+        "const {chart} = report.charts.get(arguments[0]);"
+        "const at = chart.getOption().series.findIndex(s => s.name === 'sea port');"
         "chart.dispatchAction({type: 'showTip', seriesIndex: at, dataIndex: 0})",
         chart(page, "Map of the corridor"),
     )
@@ -174,7 +176,8 @@ def test_themes_patterns_phone_and_print(report: Mapping[str, Path], opened: Ope
 def test_it_can_be_read_without_seeing_or_pointing(report: Mapping[str, Path], opened: Open) -> None:
     page = opened(report["two"])
     charts = page.execute_script(
-        "return [...document.querySelectorAll('.chart')].map(c => [c.getAttribute('role'), c.getAttribute('aria-label'),"
+        "return [...document.querySelectorAll('.chart')].map(c => ["
+        "c.getAttribute('role'), c.getAttribute('aria-label'),"
         " !!c.closest('figure').querySelector('details table caption')])"
     )
     assert charts
@@ -195,8 +198,10 @@ def test_contrast_of_text(report: Mapping[str, Path], opened: Open) -> None:
     page = opened(report["one"])
     for theme in ("light", "dark"):
         colours = page.execute_script(
-            "document.documentElement.dataset.theme = arguments[0]; const s = getComputedStyle(document.documentElement);"
-            "return Object.fromEntries(['paper','panel','ink','soft','accent'].map(n => [n, s.getPropertyValue('--' + n).trim()]))",
+            "document.documentElement.dataset.theme = arguments[0];"
+            "const style = getComputedStyle(document.documentElement);"
+            "return Object.fromEntries(['paper', 'panel', 'ink', 'soft', 'accent']"
+            ".map(n => [n, style.getPropertyValue('--' + n).trim()]))",
             theme,
         )
         for front in ("ink", "soft", "accent"):
