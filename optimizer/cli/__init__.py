@@ -28,6 +28,7 @@ COMMANDS = {
     "shippers": "Find what shippers would do, beside the planner's optimum.",
     "export": "Write a family's exact model as LP or MPS.",
     "switch": "Find where the best ports switch as a rate, dwell, premium or capacity changes.",
+    "compare": "Compare two scenarios: what moves, and what each cause costs.",
     "generate": "Make a seeded instance of any size.",
     "convert": "Copy an instance to a directory, .zip or .xlsx.",
 }

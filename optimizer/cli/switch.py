@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optimizer.cli.arguments import check_free, instance_argument, scenario_option
+from optimizer.cli.arguments import instance_argument, scenario_option
+from optimizer.cli.charts import check_chart, write_chart
 
 if TYPE_CHECKING:
     from optimizer.models.port_choice.switch import Switches
-
-CHARTS = (".svg", ".png", ".html")
 
 
 @click.command("switch")
@@ -46,7 +45,6 @@ def command(
     """
     from optimizer import api
     from optimizer.cli.output import console, native_output_silenced, print_table
-    from optimizer.errors import UsageError
     from optimizer.models.family import Table
     from optimizer.models.port_choice import PortChoice
     from optimizer.models.port_choice.levers import parse_lever
@@ -54,9 +52,7 @@ def command(
     from optimizer.report import switch as pictures
 
     if chart is not None:
-        if Path(chart).suffix.lower() not in CHARTS:
-            raise UsageError(f"chart {chart}: expected a name that ends in {', '.join(CHARTS)}")
-        check_free(chart, force)
+        check_chart(chart, force)
     problem = PortChoice(api.read(instance, scenario))
     turned = parse_lever(problem.corridor, lever)
     wanted = _wanted(problem, lanes, commodity)
@@ -128,9 +124,6 @@ def _wanted(problem: Any, lanes: str | None, commodity: str | None) -> set[str]:
 
 def _draw(found: Switches, path: Path) -> None:
     """Shares of each lane group as bands over the lever, and the least cost below."""
-    import io
-
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     groups = found.groups
@@ -175,22 +168,4 @@ def _draw(found: Switches, path: Path) -> None:
     cost.set_xlim(edges[0], edges[-1])
     figure.suptitle("Share of each port, % of tonnes")
     figure.legend(handles=[drawn[port] for port in ports if port in drawn], loc="outside right upper", frameon=False)
-    buffer = io.BytesIO()
-    suffix = path.suffix.lower()
-    with rc_context({"svg.hashsalt": "corridor"}):  # equal answers give equal files
-        if suffix == ".png":
-            figure.savefig(buffer, format="png", dpi=130)
-        else:
-            figure.savefig(buffer, format="svg", metadata={"Date": None})
-    drawing = buffer.getvalue()
-    if suffix == ".html":
-        svg = drawing[drawing.index(b"<svg") :]
-        head = f"<!DOCTYPE html>\n<html lang='en'><meta charset='utf-8'><title>{_escaped(found.lever.words)}</title>\n"
-        drawing = head.encode() + svg + b"</html>\n"
-    path.write_bytes(drawing)
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return escape(text)
+    write_chart(figure, path, found.lever.words)

@@ -87,8 +87,7 @@ def plan_tables(translation: Translation, result: RouteFlowResult, taken: Sequen
     """Solution tables of the engine's plan, and its cost with the contracts taken."""
     flows, pool, problem = translation.flows, result.pool, translation.problem
     demand_ids = problem.demand()["demand_id"].to_numpy(object)
-    share = result.flow / flows.quantity[pool.demand]
-    used = np.flatnonzero(share > NOISE)
+    used = np.flatnonzero(result.flow > NOISE * flows.quantity[pool.demand])
     used = used[np.lexsort((used, pool.demand[used]))]
     tonnes = result.flow[used]
     served = np.bincount(pool.demand[used], weights=tonnes, minlength=flows.num_demands)

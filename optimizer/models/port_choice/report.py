@@ -6,16 +6,15 @@ import math
 import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from optimizer.models.family import Table
 from optimizer.models.port_choice.problem import TOLERANCE, PortChoice
 from optimizer.models.port_choice.trips import Trip, Trips
+from optimizer.models.port_choice.words import first_rows, percent, rounded, short
 from optimizer.network.costs import MONEY_COMPONENTS
 from optimizer.result import Solution
 
-ROUTE_WIDTH, NAME_WIDTH = 54, 34
-MOST_ROWS = 200
+ROUTE_WIDTH = 54
 
 
 def kpis(problem: PortChoice, solution: Solution) -> Mapping[str, float | str]:
@@ -32,7 +31,7 @@ def kpis(problem: PortChoice, solution: Solution) -> Mapping[str, float | str]:
     }
     for name in MONEY_COMPONENTS:
         figures[f"money for {name}, USD/t"] = plan.mean(trips, lambda trip, name=name: trip.money_usd_per_t[name])
-    gated = {port: mine for port, mine in _by_port(plan).items() if port}
+    gated = {port: mine for port, mine in plan.by_port.items() if port}
     through = sum(trip.quantity_t for mine in gated.values() for trip in mine)
     for port, mine in gated.items():
         share = 100 * sum(trip.quantity_t for trip in mine) / through
@@ -53,41 +52,12 @@ def report(problem: PortChoice, solution: Solution) -> Sequence[Table]:
         tables.append(late)
     if len(solution["unserved"]):
         tables.append(_unserved(plan))
-    return [_head(table) for table in tables]
-
-
-def _head(table: Table) -> Table:
-    """The first rows of a table too long to read; a result directory holds the plan in full."""
-    left_out = len(table.rows) - MOST_ROWS
-    if left_out <= 0:
-        return table
-    note = f"{left_out:,} further rows left out; with --out the plan is written in full"
-    return replace(table, rows=table.rows[:MOST_ROWS], note=f"{table.note}; {note}" if table.note else note)
-
-
-def _t(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.4g}"
-
-
-def _percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f}" if whole else ""
-
-
-def _short(text: str, width: int = NAME_WIDTH) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _by_port(plan: Trips) -> dict[str, list[Trip]]:
-    """Trips by the port whose quay they pass ("" for none), most tonnes first."""
-    found: dict[str, list[Trip]] = defaultdict(list)
-    for trip in plan.trips:
-        found[trip.port].append(trip)
-    return dict(sorted(found.items(), key=lambda item: (-sum(t.quantity_t for t in item[1]), item[0])))
+    return [first_rows(table) for table in tables]
 
 
 def _ports(plan: Trips) -> Table:
     """Sea ports: tonnes on their way between land and sea, and tonnes of lanes that end or start at the port."""
-    by_port = _by_port(plan)
+    by_port = plan.by_port
     gateway_t = sum(trip.quantity_t for port, mine in by_port.items() if port for trip in mine)
     nodes = plan.problem.corridor.table("nodes")
     overseas = set(nodes["node_id"][nodes["kind"] == "overseas_port"])
@@ -102,8 +72,8 @@ def _ports(plan: Trips) -> Table:
         tonnes = sum(trip.quantity_t for trip in mine)
         money = plan.mean(mine, lambda trip: sum(trip.money_usd_per_t.values()))
         days = plan.mean(mine, lambda trip: trip.days)
-        figures = [_percent(tonnes, gateway_t), f"{money:.1f}", f"{days:.1f}"] if mine else ["", "", ""]
-        rows.append([_short(plan.names[port]), _t(tonnes), *figures, _t(local[port])])
+        figures = [percent(tonnes, gateway_t), f"{money:.1f}", f"{days:.1f}"] if mine else ["", "", ""]
+        rows.append([short(plan.names[port]), rounded(tonnes), *figures, rounded(local[port])])
     columns = ("port", "gateway t", "share %", "USD/t", "days", "own t")
     note = "gateway: between land and sea on the way; own: lanes that start or end at the port itself"
     return Table("Ports", columns, rows, note)
@@ -120,7 +90,7 @@ def _gauge_changes(plan: Trips) -> Table:
         row = plan.assets["handling", asset_id]
         gauges = f"{row['from_layer'][5:]}/{row['to_layer'][5:]}"
         technology = str(row["technology"]).replace("_", " ")
-        rows.append([_short(plan.names[row["node_id"]]), gauges, technology, _t(amount), _percent(amount, served)])
+        rows.append([short(plan.names[row["node_id"]]), gauges, technology, rounded(amount), percent(amount, served)])
     return Table("Where the gauge changes", ("place", "gauges", "technology", "t", "% of served"), rows)
 
 
@@ -129,7 +99,12 @@ def _routes(plan: Trips) -> Table:
     rows = []
     for trip in plan.trips:
         money = sum(trip.money_usd_per_t.values())
-        figures = [_short(str(trip.demand["demand_id"]), 12), _t(trip.quantity_t), f"{money:.1f}", f"{trip.days:.1f}"]
+        figures = [
+            short(str(trip.demand["demand_id"]), 12),
+            rounded(trip.quantity_t),
+            f"{money:.1f}",
+            f"{trip.days:.1f}",
+        ]
         for line in textwrap.wrap(plan.words(trip), ROUTE_WIDTH) or [""]:
             rows.append([*figures, line])
             figures = [""] * 4
@@ -146,7 +121,7 @@ def _costs(plan: Trips) -> Table:
         money = {name: plan.mean(mine, lambda trip, name=name: trip.money_usd_per_t[name]) for name in MONEY_COMPONENTS}
         time_usd = plan.mean(mine, lambda trip: trip.time_usd_per_t)
         figures = [*money.values(), sum(money.values()), time_usd]
-        rows.append([_short(str(demand_id), 12), *(f"{value:.1f}" for value in figures)])
+        rows.append([short(str(demand_id), 12), *(f"{value:.1f}" for value in figures)])
     name = "shipment" if plan.problem.dated else "lane"
     columns = (name, "haul", "guard", "fees", "insur.", "handl.", "port", "sea", "money", "time")
     note = "USD per tonne; time: days under way at the value of time" + (", and lateness" if plan.problem.dated else "")
@@ -156,7 +131,7 @@ def _costs(plan: Trips) -> Table:
 def _limits(plan: Trips) -> Table:
     full = [row for row in plan.use_of_limits if row[4] - row[3] <= TOLERANCE * max(1.0, row[4])]
     rows = [
-        [_short(place, 48), unit, _t(used), _t(capacity), f"{price:.2f}" if price else ""]
+        [short(place, 48), unit, rounded(used), rounded(capacity), f"{price:.2f}" if price else ""]
         for _, place, unit, used, capacity, price in sorted(full, key=lambda row: (-row[5], row[0]))
     ]
     period = "on the fullest day" if plan.problem.dated else "a year"
@@ -176,8 +151,10 @@ def _contracts(plan: Trips) -> Table:
         fixed = row["fixed_cost_usd_per_year"] * share
         tonnes = sum(volume[asset] for asset in row["assets"])
         is_taken = bool(taken[row["contract_id"]])
-        name = _short(str(row["name"] or row["contract_id"]))
-        rows.append([name, "yes" if is_taken else "no", _t(fixed), _t(tonnes), _t(row["min_t_per_year"] * share)])
+        name = short(str(row["name"] or row["contract_id"]))
+        rows.append(
+            [name, "yes" if is_taken else "no", rounded(fixed), rounded(tonnes), rounded(row["min_t_per_year"] * share)]
+        )
     return Table("Contracts", ("contract", "taken", "fixed USD", "t", "least t"), rows)
 
 
@@ -187,10 +164,10 @@ def _late(plan: Trips) -> Table:
     for trip in plan.trips:
         due, arrives = int(trip.demand["due_day"]), int(trip.demand["release_day"] + round(trip.days))
         if arrives > due:
-            ends = _short(f"{plan.names[trip.demand['origin']]} > {plan.names[trip.demand['destination']]}", 32)
+            ends = short(f"{plan.names[trip.demand['origin']]} > {plan.names[trip.demand['destination']]}", 32)
             charge = (arrives - due) * float(trip.demand["late_usd_per_t_day"])
-            figures = [_t(trip.quantity_t), str(due), str(arrives), str(arrives - due), f"{charge:.1f}"]
-            rows.append([_short(str(trip.demand["demand_id"]), 12), ends, *figures])
+            figures = [rounded(trip.quantity_t), str(due), str(arrives), str(arrives - due), f"{charge:.1f}"]
+            rows.append([short(str(trip.demand["demand_id"]), 12), ends, *figures])
     columns = ("shipment", "from and to", "t", "due day", "arrives", "days late", "USD/t")
     return Table("Late", columns, rows, "USD/t: the charge for lateness, part of the cost of time")
 
@@ -210,6 +187,6 @@ def _unserved(plan: Trips) -> Table:
             why = f"cheapest way {usd:,.0f} USD/t, penalty {penalty:,.0f}"
         else:
             why = "cheapest ways are full or need a contract"
-        ends = _short(f"{plan.names[demand['origin']]} > {plan.names[demand['destination']]}", 32)
-        rows.append([_short(str(row["demand_id"]), 12), ends, _t(row["quantity_t"]), why])
+        ends = short(f"{plan.names[demand['origin']]} > {plan.names[demand['destination']]}", 32)
+        rows.append([short(str(row["demand_id"]), 12), ends, rounded(row["quantity_t"]), why])
     return Table("Left behind", ("shipment" if plan.problem.dated else "lane", "from and to", "t", "why"), rows)

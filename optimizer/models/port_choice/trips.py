@@ -169,6 +169,14 @@ class Trips:
             usd += float(fixed[row["contract_id"]]) * self.problem.year_share if row["taken"] else 0.0
         return float(usd)
 
+    @cached_property
+    def by_port(self) -> dict[str, list[Trip]]:
+        """Trips by the port whose quay they pass ("" for none), most tonnes first."""
+        found: dict[str, list[Trip]] = defaultdict(list)
+        for trip in self.trips:
+            found[trip.port].append(trip)
+        return dict(sorted(found.items(), key=lambda item: (-sum(t.quantity_t for t in item[1]), item[0])))
+
     def words(self, trip: Trip) -> str:
         """The way in words: ends, borders, gauge changes, quays and other handlings."""
         steps = [self.names[trip.demand["origin"]]]
