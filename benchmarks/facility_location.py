@@ -165,12 +165,13 @@ def best_known(folder: str) -> dict[str, float]:
 
 
 def instances(part: str) -> list[Stages]:
-    """All instances whose name holds ``part``."""
+    """All instances whose name holds ``part``; one file serves the four capacities of capa, capb and capc each."""
     found = []
     for path in sorted((DATA / "cflp-orlib").glob("*.txt.gz")):
-        name = path.name.split(".")[0]
-        if part in name:
-            found.append(read_cflp(path, name))
+        stem = path.name.split(".")[0]
+        family = f"{stem.split('_')[0]}_"
+        names = [n for n in best_known("cflp-orlib") if n.startswith(family)] if ".gs" in path.name else [stem]
+        found += [read_cflp(path, name) for name in names if part in name]
     found += [read_tscflp(path) for path in sorted((DATA / "tscflp").glob(f"*{part}*.txt.gz"))]
     return found
 

@@ -39,6 +39,8 @@ ROUTES_LISTED = 200_000
 CORES = (0.003, 0.01)
 """Restricted integer programmes look for plans within this share of the bound."""
 ROUTE_SHARE = 0.02
+FLOW_SHARE = 0.8
+"""Of the time limit, for plans by min-cost flows."""
 SMALL = 5_000
 """Demands times services up to which the linear master is fastest by simplex, and the search by HiGHS."""
 
@@ -68,6 +70,7 @@ class _Search:
         D, S, R = problem.quantity.size, problem.fixed_cost.size, problem.capacity.size
         self.lower, self.upper = np.zeros(S), (problem.most > 0).astype(float)
         self.bound, self.plan = -np.inf, FixedChargeResult(Status.NO_SOLUTION, None, None)
+        self.saving_bound = -np.inf  # of the relaxation whose prices are kept
         free = problem.price(np.where(self.upper > 0, 0.0, CLOSED_PRICE), np.zeros(R), np.zeros((D, S)))
         self.bound = self._lagrangian(free.best, np.zeros(S))
         must = np.isinf(problem.penalty)
@@ -107,6 +110,9 @@ class _Search:
             and self._tree(listed)
         ):
             return self._result()
+        self._one_commodity()
+        if self._proved():
+            return self._result()
         if self._relax(self.master, self.lower, self.upper, root=True):
             opened = self.master.values()[0]
             for threshold in (1e-6, 0.1, 0.5):
@@ -140,6 +146,26 @@ class _Search:
             self.lower, self.upper
         )
         return True
+
+    def _one_commodity(self) -> None:
+        """Plans by min-cost flows, and their bound, where all demands come from one place."""
+        from optimizer.flows.fixed_charge_exchange import FlowSearch
+        from optimizer.flows.fixed_charge_flow import OpenPlan, fits
+
+        flows = fits(self.problem)
+        if flows is None:
+            return
+        until = self.started + FLOW_SHARE * (self.deadline - self.started)
+
+        def done() -> bool:
+            return self.options.stop.is_set() or time.monotonic() > until or self._proved()
+
+        def keep(plan: OpenPlan) -> None:
+            self._keep(plan.cost, plan.used.astype(float), *flows.routes(plan))
+
+        self.bound = max(self.bound, flows.bound(done))
+        self._report()
+        FlowSearch(flows, self.options.seed, keep, done).run()
 
     def _result(self) -> FixedChargeResult:
         cost = self.plan.cost
@@ -196,8 +222,9 @@ class _Search:
             if root:
                 saving = p.fixed_cost - volume + least - pair.sum(axis=0)
                 found = self._lagrangian(priced.best, saving, -float(shared @ (p.capacity / master.scale)))
-                if found > self.bound:
-                    self.bound, self.saving, self.saving_bound = found, saving, found
+                self.bound = max(self.bound, found)
+                if found > self.saving_bound:
+                    self.saving, self.saving_bound = saving, found
                     self.best_prices = (service_price, resource_price, pair_price, priced.best)
                 self._report()
             links = master.add_links(share, opened) if root else 0
@@ -209,7 +236,7 @@ class _Search:
             # Rows just added lift the relaxation, so routes being exact ends it only once rows lift it no more.
             room = 1e-9 if links == 0 and master.method == "simplex" else 1e-5
             lifted = links > 0 and value > before + room * abs(value)
-            if root and not lifted and self.bound >= value - room * abs(value):
+            if root and not lifted and self.saving_bound >= value - room * abs(value):
                 return True
             before = value
         return False
@@ -217,7 +244,7 @@ class _Search:
     def _fix(self) -> None:
         """Reduced-cost fixing: services that no better plan can open or close."""
         cost = self.plan.cost
-        if cost is None or not hasattr(self, "saving"):
+        if cost is None or not np.isfinite(self.saving_bound):
             return
         room = cost - self.saving_bound + 1e-6 * abs(cost)
         self.upper[(self.saving > room) & (self.lower < 1)] = 0.0

@@ -72,6 +72,11 @@ class RouteGraph:
             raise ValueError("the graph of routes has a cycle")
         return flat.astype(np.int64), max(depth, 1)
 
+    @property
+    def longest(self) -> int:
+        """Arcs of the longest path."""
+        return self._order[1]
+
     @cached_property
     def _entries(self) -> tuple[Ints, Ints]:
         counts = np.bincount(self.head, minlength=self.nodes)
@@ -93,7 +98,7 @@ class RouteGraph:
         )  # fmt: skip
         demand = np.repeat(np.arange(count.size), count)
         slot = np.concatenate([np.arange(n) for n in count]) if count.size else np.empty(0, np.int64)
-        return Priced(best, self._columns(demand, arcs[demand, slot.astype(np.int64)]))
+        return Priced(best, self.columns(demand, arcs[demand, slot.astype(np.int64)]))
 
     def all_routes(self, limit: int) -> Columns | None:
         """Every route of every demand, or None when there are more than ``limit``."""
@@ -121,9 +126,9 @@ class RouteGraph:
                         heads.append((int(self.tail[arc]), [*path, int(arc)]))
         longest = max((len(path) for path in routes), default=0)
         arcs = np.array([path + [-1] * (longest - len(path)) for path in routes], np.int64).reshape(-1, longest)
-        return self._columns(np.array(demand, np.int64), arcs)
+        return self.columns(np.array(demand, np.int64), arcs)
 
-    def _columns(self, demand: Ints, arcs: Ints) -> Columns:
+    def columns(self, demand: Ints, arcs: Ints) -> Columns:
         """Columns of routes given as rows of arcs, padded with -1."""
         used = arcs >= 0
         cost = np.where(used, self.cost[arcs], 0.0).sum(axis=1)

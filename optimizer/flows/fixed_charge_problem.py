@@ -25,6 +25,7 @@ from optimizer.result import Status
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 NEW_PER_DEMAND = 8
 """Routes a pricer offers at a time."""

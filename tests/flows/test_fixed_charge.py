@@ -16,6 +16,8 @@ from scipy.optimize import linprog
 
 from optimizer.flows import fixed_charge
 from optimizer.flows.fixed_charge import solve_fixed_charge
+from optimizer.flows.fixed_charge_exchange import FlowSearch
+from optimizer.flows.fixed_charge_flow import OpenPlan, ServiceFlow, fits
 from optimizer.flows.fixed_charge_graph import RouteGraph
 from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, FixedChargeResult, Floats, ListedRoutes
 from optimizer.models.family import SolveOptions
@@ -186,8 +188,10 @@ def test_lagrangian_tree_finds_the_best_plan(seed: int, must: bool) -> None:
     assert found.cost == pytest.approx(best, rel=1e-6, abs=1e-6)
 
 
-def two_stage(demands: int, plants: int, depots: int, seed: int, penalty: float) -> FixedChargeProblem:
-    """Source -> plants -> depots -> customers, drawn."""
+def two_stage(
+    demands: int, plants: int, depots: int, seed: int, penalty: float, whole: bool = False
+) -> FixedChargeProblem:
+    """Source -> plants -> depots -> customers, drawn; tonnes in whole numbers where asked for."""
     rng = np.random.default_rng(seed)
     plant, depot, out = 1 + np.arange(plants), 1 + plants + np.arange(depots), 1 + plants + depots + np.arange(depots)
     customer = 1 + plants + 2 * depots + np.arange(demands)
@@ -202,10 +206,19 @@ def two_stage(demands: int, plants: int, depots: int, seed: int, penalty: float)
     )  # fmt: skip
     quantity = rng.uniform(5, 20, demands)
     services = plants + depots
+    most = np.full(services, quantity.sum() / 3)
+    if whole:
+        quantity = np.ceil(quantity)
+        most = np.round(quantity.sum() * rng.uniform(0.2, 0.7, services))
     return FixedChargeProblem(
-        quantity, np.full(demands, penalty), rng.uniform(50, 500, services), np.zeros(services),
-        np.full(services, quantity.sum() / 3), np.empty(0), graph,
-    )  # fmt: skip
+        quantity,
+        np.full(demands, penalty),
+        rng.uniform(50, 500, services),
+        np.zeros(services),
+        most,
+        np.empty(0),
+        graph,
+    )
 
 
 def test_graph_prices_are_those_of_all_its_routes() -> None:
@@ -281,6 +294,78 @@ def test_faults_are_refused() -> None:
     assert isinstance(problem.price, RouteGraph)
     with pytest.raises(ValueError, match="cycle"):
         replace(problem.price, head=problem.price.tail[::-1].copy(), tail=problem.price.tail)
+
+
+# Flows of one commodity ---------------------------------------------------------------------------------------------
+
+
+def kept(problem: FixedChargeProblem, calls: int) -> tuple[ServiceFlow, list[OpenPlan]]:
+    """Plans of a search that is asked so many times whether to end, and ends then."""
+    flows = fits(problem)
+    assert flows is not None
+    plans: list[OpenPlan] = []
+    count = itertools.count()
+    FlowSearch(flows, 0, plans.append, lambda: next(count) >= calls).run()
+    return flows, plans
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), must=st.booleans())
+def test_flows_of_one_commodity_against_enumeration(seed: int, must: bool) -> None:
+    problem = two_stage(4, 2, 3, seed, np.inf if must else 60.0, whole=True)
+    assert isinstance(problem.price, RouteGraph)
+    listed = problem.price.all_routes(1000)
+    assert listed is not None
+    best = enumerated(replace(problem, price=ListedRoutes(listed, 4)))
+    flows, plans = kept(problem, 200)
+    assert flows.bound(lambda: False) <= best * (1 + 1e-9)
+    opened = [flows.over(np.array(used)) for used in itertools.product((False, True), repeat=5)]
+    costs = [plan.cost for plan in opened if plan is not None]
+    assert (min(costs, default=np.inf)) == pytest.approx(best, rel=1e-4)  # costs of flows are rounded
+    assert all(plan.cost >= best * (1 - 1e-9) for plan in plans)
+    for plan in plans:
+        routes, tonnes, unserved = flows.routes(plan)
+        found = FixedChargeResult(Status.FEASIBLE, plan.cost, None, plan.used, routes, tonnes, unserved)
+        check(problem, found)
+    if np.isfinite(best):
+        found = solve_fixed_charge(problem, SolveOptions())
+        assert found.cost == pytest.approx(best, rel=1e-6)
+        assert found.status == Status.OPTIMAL
+
+
+def test_a_cut_needs_as_many_services_as_hold_all() -> None:
+    problem = two_stage(30, 4, 6, 3, np.inf, whole=True)
+    narrow = replace(problem, most=np.full(10, np.ceil(problem.quantity.sum() * 0.4)), fixed_cost=np.full(10, 1e4))
+    flows = fits(narrow)
+    assert flows is not None
+    # 40 % each: three plants and three depots; the plain relaxation pays for 2.5 of each.
+    assert flows.bound(lambda: False) >= 6e4
+    assert flows.bound(lambda: True) >= 5e4 * (1 - 1e-9)
+
+
+def test_what_is_not_one_commodity_in_whole_numbers_does_not_fit() -> None:
+    problem = two_stage(6, 3, 4, 5, np.inf, whole=True)
+    assert isinstance(problem.price, RouteGraph)
+    assert fits(problem) is not None
+    assert fits(two_stage(6, 3, 4, 5, np.inf)) is None
+    assert fits(replace(problem, least=np.ones(7))) is None
+    assert fits(replace(problem, quantity=problem.quantity + 0.5)) is not None  # in tenths of a tonne
+    doubled = problem.price.service.copy()
+    doubled[3] = 0  # a service on two arcs
+    assert fits(replace(problem, price=replace(problem.price, service=doubled))) is None
+
+
+@pytest.mark.skipif(not (PUBLIC / "tscflp").exists(), reason="public instances are not here")
+@pytest.mark.parametrize("name", ["PSC1-C3-50", "PSC4-C2-50"])
+def test_two_stage_instances_are_near_the_best_known(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.facility_location import best_known, problem_of, read_tscflp
+
+    problem = problem_of(read_tscflp(PUBLIC / "tscflp" / f"{name}.txt.gz"))
+    known = best_known("tscflp")[name]
+    flows, plans = kept(problem, 400)
+    assert plans[-1].cost <= 1.005 * known
+    assert flows.bound(lambda: False) <= known * (1 + 1e-9)
 
 
 @pytest.mark.skipif(not (PUBLIC / "cflp-orlib").exists(), reason="public instances are not here")
