@@ -134,7 +134,7 @@ def two_causes(drawn: Instance, where: int, factor: float) -> Instance:
     return replace(drawn, scenarios={**drawn.scenarios, "shut": shut, "turned": turned})
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(drawn=instances(), where=st.integers(0, 3), factor=st.sampled_from([0.5, 1.0, 2.0]))
 def test_contributions_and_components_sum_to_the_difference(drawn: Instance, where: int, factor: float) -> None:
     if not len(drawn.tables["links"]) or not len(drawn.tables["lanes"]):
