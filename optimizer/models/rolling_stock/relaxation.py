@@ -1,0 +1,354 @@
+"""The wagon programme over some days and orders, with wagon values at the edge: relaxation, or whole loaded runs.
+
+It is the programme of :mod:`exact` over a growing part of its columns and rows: nights, hires and loaded runs, and
+those empty runs, yards and train paths that the prices of the last round ask for. A *part* of it are the flows that
+start on the days ``first <= t < last`` and the loaded runs of some orders; what starts before is fixed, and a wagon
+that comes out behind is worth its value there. Orders have, besides (6), the rounding of (3):
+
+    (7)  sum_j (floor g_j + max(0, e_j - s) / (1 - s)) x_j <= floor(m_o / l_k)
+         with m_o the largest sum of loads, s the fraction of m_o / l_k                  implied, tightens
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import highspy
+import numpy as np
+from scipy.sparse import csc_array
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.bounds import Bounds
+from optimizer.models.rolling_stock.layout import Array, Layout, expand
+from optimizer.solvers.highs import make_highs, run_highs
+
+NEAREST, NEAREST_DEPOTS = 3, 12
+"""Empty runs of the first round: from each site to so many nearest sites, and to hire places among so many nearest."""
+TOLERANCE_USD = 1e-3
+COMPANY_USD = 2.0
+"""An empty move that a price asks for on one day is let in on days on which it costs at most this much too much."""
+EVEN = 1e-7
+"""A share of a wagon that counts as none."""
+RELAXED = {"solver": "ipm", "run_crossover": "off", "ipm_optimality_tolerance": 1e-5}
+
+
+@dataclass
+class Amounts:
+    """Wagons, whole or not: loaded runs (c,), empty runs (e, days), standing and on hire (states,)."""
+
+    choice: Array
+    empty: Array
+    stand: Array
+    hire: Array
+
+    @staticmethod
+    def none(layout: Layout) -> Amounts:
+        empty = np.zeros((len(layout.empty_usd), layout.days))
+        return Amounts(np.zeros(len(layout.choice_usd)), empty, *(np.zeros(layout.num_states) for _ in range(2)))
+
+    def before(self, layout: Layout, day: int, orders: Array) -> Amounts:
+        """What starts before a day, and the loaded runs of the orders left out of ``orders``."""
+        early = np.arange(layout.num_states) % layout.days < day
+        empty = self.empty.copy()
+        empty[:, day:] = 0
+        choice = np.where(orders[layout.choice_order], 0.0, self.choice)
+        return Amounts(choice, empty, np.where(early, self.stand, 0.0), np.where(early, self.hire, 0.0))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Flows that start from ``first`` and before ``last``, and orders (mask) whose loaded runs are free."""
+
+    first: int
+    last: int
+    orders: Array
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Amounts of the part, and prices: values (states,), links and yards by day. Zero outside the part."""
+
+    amounts: Amounts
+    value: Array
+    link_usd: Array
+    yard_usd: Array
+
+
+class Relaxation:
+    """The growing programme; parts of it are solved."""
+
+    def __init__(self, layout: Layout, bounds: Bounds) -> None:
+        self.layout, self.bounds = layout, bounds
+        self.active = self._nearest()
+        self.link_rows = np.zeros((len(layout.link_room), layout.days), dtype=bool)
+        self.yard_rows = np.zeros((len(layout.yard_room), layout.days), dtype=bool)
+
+    @cached_property
+    def possible(self) -> Array:
+        """(e, days) empty runs that exist."""
+        lay = self.layout
+        day = np.arange(lay.days)[None, :]
+        return np.asarray((day >= lay.site_first[lay.empty_from][:, None]) & (day < lay.days - lay.empty_days[:, None]))
+
+    def _nearest(self) -> Array:
+        lay = self.layout
+        rank = np.zeros(len(lay.empty_usd), dtype=np.int64)
+        order = np.lexsort((lay.empty_usd, lay.empty_from))
+        rank[order] = np.arange(len(order)) - lay.empty_start[lay.empty_from[order]]
+        depot = np.isfinite(lay.site_hire_usd)[lay.empty_to]
+        return np.asarray(((rank < NEAREST) | depot & (rank < NEAREST_DEPOTS))[:, None] & self.possible)
+
+    @cached_property
+    def _night_states(self) -> Array:
+        lay = self.layout
+        state = np.arange(lay.num_states)
+        return state[state % lay.days >= np.repeat(lay.site_first, lay.days)]
+
+    @cached_property
+    def _order_rows(self) -> tuple[Array, ...]:
+        """Rounding rows (6) and (7) of every order and load: row, choice, weight; order, weight of unserved, limits."""
+        lay = self.layout
+        rows, columns, weights = [], [], []
+        order_of, slack, low, high = [], [], [], []
+        load = lay.load_t[lay.choice_type]
+        for order in range(lay.num_orders):
+            mine = np.arange(lay.choice_start[order], lay.choice_start[order + 1])
+            loads = np.unique(load[mine])
+            for unit in loads:
+                share = load[mine] / unit
+                whole = np.floor(share + EVEN)
+                rest = np.maximum(share - whole, 0.0)
+                need, most = lay.quantity_t[order] / unit, lay.most_t[order] / unit
+                part, spare = need - np.floor(need + EVEN), most - np.floor(most + EVEN)
+                if part > EVEN:
+                    rows.append(np.full(len(mine), len(order_of)))
+                    columns.append(mine)
+                    weights.append(whole + np.minimum(1.0, rest / part))
+                    order_of.append(order)
+                    slack.append(1 / (unit * part))
+                    low.append(np.ceil(need - EVEN))
+                    high.append(np.inf)
+                if spare > EVEN or len(loads) == 1:
+                    rows.append(np.full(len(mine), len(order_of)))
+                    columns.append(mine)
+                    weights.append(whole + np.maximum(0.0, rest - spare) / (1 - spare))
+                    order_of.append(order)
+                    slack.append(0.0)
+                    low.append(-np.inf)
+                    high.append(np.floor(most + EVEN))
+        none = np.zeros(0)
+        return (
+            np.concatenate(rows or [none]).astype(np.int64), np.concatenate(columns or [none]).astype(np.int64),
+            np.concatenate(weights or [none]), np.array(order_of, dtype=np.int64), np.array(slack),
+            np.array(low), np.array(high),
+        )  # fmt: skip
+
+    def everything(self) -> Part:
+        """The whole programme."""
+        return Part(0, self.layout.days, np.ones(self.layout.num_orders, dtype=bool))
+
+    def solve(
+        self,
+        part: Part,
+        fixed: Amounts,
+        value: Array,
+        options: SolveOptions,
+        serve_all: bool = False,
+        whole: tuple[Array, Array] | None = None,
+        start: Amounts | None = None,
+    ) -> Solved | None:
+        """
+        Solve a part.
+
+        Parameters
+        ----------
+        fixed
+            What starts before the part, and loaded runs of other orders.
+        value
+            (states,) worth of a wagon behind the part.
+        whole
+            (c,) least and largest wagons of the loaded runs, which are then whole; None for the relaxation.
+        start
+            Plan to start a search for whole loaded runs from.
+
+        Returns
+        -------
+        Solved, or None when it was cut short. With ``whole`` the prices are zero.
+        """
+        lay, days = self.layout, self.layout.days
+        inside = np.tile((np.arange(days) >= part.first) & (np.arange(days) < part.last), lay.num_sites)
+        row_of = np.cumsum(inside) - 1
+        states = int(inside.sum())
+        nights = self._night_states[inside[self._night_states]]
+        hires = nights[np.isfinite(lay.site_hire_usd)[nights // days]]
+        choices = np.flatnonzero(part.orders[lay.choice_order])
+        move, day = np.nonzero(self.active)
+        within = (day >= part.first) & (day < part.last)
+        move, day = move[within], day[within]
+        after = np.where((np.arange(lay.num_states) + 1) % days, np.arange(lay.num_states) + 1, -1)
+        runs = lay.empty_from[move] * days + day
+        tail = np.concatenate([nights, after[hires], lay.choice_tail[choices], runs])
+        head = np.concatenate(
+            [after[nights], hires, lay.choice_head[choices], runs + (lay.empty_to[move] - lay.empty_from[move]) * days
+             + lay.empty_days[move]]
+        )  # fmt: skip
+        cost = np.concatenate(
+            [lay.site_night_usd[nights // days], lay.site_hire_usd[hires // days], lay.choice_usd[choices],
+             lay.empty_usd[move]]
+        )  # fmt: skip
+        cuts = np.cumsum([len(nights), len(hires), len(choices), len(move)])
+        first_choice, first_empty, arcs = int(cuts[1]), int(cuts[2]), int(cuts[3])
+        worth = np.append(value, 0.0)  # state -1 lies behind the horizon
+        in_tail, in_head = inside[tail] & (tail >= 0), inside[head] & (head >= 0)
+        cost = cost + np.where(in_tail, 0.0, worth[tail]) - np.where(in_head, 0.0, worth[head])
+
+        orders = np.flatnonzero(part.orders)
+        row_of_order = np.cumsum(part.orders) - 1
+        every = np.arange(len(orders))
+        column = np.arange(arcs)
+        choice_column = np.full(len(lay.choice_usd), -1)
+        choice_column[choices] = first_choice + np.arange(len(choices))
+        rows = [row_of[tail[in_tail]], row_of[head[in_head]], states + row_of_order[lay.choice_order[choices]]]
+        columns = [column[in_tail], column[in_head], choice_column[choices]]
+        values = [-np.ones(in_tail.sum()), np.ones(in_head.sum()), lay.load_t[lay.choice_type[choices]]]
+        rows += [states + every, states + every]
+        columns += [arcs + every, arcs + len(orders) + every]
+        values += [np.ones(len(orders)), -np.ones(len(orders))]
+        at = states + len(orders)
+        cut_row, cut_choice, cut_weight, cut_order, cut_slack, cut_low, cut_high = self._order_rows
+        mine = part.orders[cut_order]
+        new_row = np.cumsum(mine) - 1
+        kept = mine[cut_row]
+        rows += [at + new_row[cut_row[kept]], at + np.arange(mine.sum())]
+        columns += [choice_column[cut_choice[kept]], arcs + row_of_order[cut_order[mine]]]
+        values += [cut_weight[kept], cut_slack[mine]]
+        at += int(mine.sum())
+
+        link, link_day, yard, yard_day, entries = self._room_entries(part, choices, first_choice, move, day, first_empty, nights)
+        rows.append(at + entries[0])
+        columns.append(entries[1])
+        values.append(np.ones(len(entries[0])))
+        room = np.concatenate([
+            np.maximum(0.0, lay.link_room[link] - link_use(lay, fixed.choice, fixed.empty)[link, link_day]),
+            lay.yard_room[yard],
+        ])  # fmt: skip
+        matrix = csc_array(
+            (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+            shape=(at + len(room), arcs + 2 * len(orders)),
+        )
+        supply = (lay.supply + self._carried_over(fixed))[inside]
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = matrix.shape
+        lp.col_cost_ = np.concatenate([cost, lay.unserved_usd[orders], np.zeros(len(orders))])
+        lower, upper = np.zeros(lp.num_col_), np.full(lp.num_col_, np.inf)
+        upper[arcs : arcs + len(orders)] = 0.0 if serve_all else lay.quantity_t[orders]
+        upper[arcs + len(orders) :] = np.maximum(lay.most_t - lay.quantity_t, 0.0)[orders]
+        if whole is not None:
+            lower[first_choice:first_empty], upper[first_choice:first_empty] = (bound[choices] for bound in whole)
+            kinds = np.zeros(lp.num_col_, dtype=np.int64)
+            kinds[first_choice:first_empty] = 1
+            lp.integrality_ = [highspy.HighsVarType.kInteger if k else highspy.HighsVarType.kContinuous for k in kinds]
+        lp.col_lower_, lp.col_upper_ = lower, upper
+        lp.row_lower_ = np.concatenate([-supply, lay.quantity_t[orders], cut_low[mine], np.full(len(room), -np.inf)])
+        lp.row_upper_ = np.concatenate([-supply, lay.quantity_t[orders], cut_high[mine], room])
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+        highs = make_highs(options, {} if whole is not None else RELAXED)
+        highs.passModel(lp)
+        if start is not None:
+            known = np.arange(first_choice, first_empty)
+            highs.setSolution(len(known), known.astype(np.int32), start.choice[choices].astype(float))
+        outcome = run_highs(highs, options, whole is not None, 0.0)
+        if not outcome.status.has_plan or (whole is None and outcome.bound is None):
+            return None
+        solution = highs.getSolution()
+        dual, primal = np.array(solution.row_dual), np.array(solution.col_value)
+        amounts = Amounts.none(lay)
+        amounts.stand[nights], amounts.hire[hires] = primal[: cuts[0]], primal[cuts[0] : cuts[1]]
+        amounts.choice[choices], amounts.empty[move, day] = primal[first_choice:first_empty], primal[first_empty:arcs]
+        values_, link_usd, yard_usd = np.zeros(lay.num_states), np.zeros(self.link_rows.shape), np.zeros(self.yard_rows.shape)
+        if whole is None:
+            values_[inside] = dual[:states]
+            link_usd[link, link_day] = np.maximum(0.0, -dual[at : at + len(link)])
+            yard_usd[yard, yard_day] = np.maximum(0.0, -dual[at + len(link) :])
+        return Solved(amounts, values_, link_usd, yard_usd)
+
+    def _carried_over(self, fixed: Amounts) -> Array:
+        """(states,) wagons that fixed flows bring, less those they take."""
+        lay, days = self.layout, self.layout.days
+        change = np.zeros(lay.num_states)
+        used = np.flatnonzero(fixed.choice)
+        np.subtract.at(change, lay.choice_tail[used], fixed.choice[used])
+        arrive = used[lay.choice_head[used] >= 0]
+        np.add.at(change, lay.choice_head[arrive], fixed.choice[arrive])
+        move, day = np.nonzero(fixed.empty)
+        amount = fixed.empty[move, day]
+        np.subtract.at(change, lay.empty_from[move] * days + day, amount)
+        np.add.at(change, lay.empty_to[move] * days + day + lay.empty_days[move], amount)
+        last = np.arange(lay.num_states) % days == days - 1
+        for flow, sign in ((fixed.stand, 1.0), (fixed.hire, -1.0)):
+            change -= sign * flow
+            change[1:] += sign * np.where(last, 0.0, flow)[:-1]
+        return change
+
+    def _room_entries(
+        self, part: Part, choices: Array, first_choice: int, move: Array, day: Array, first_empty: int, nights: Array
+    ) -> tuple[Array, Array, Array, Array, tuple[Array, Array]]:
+        """Train paths and yards in force for a part: link, day, yard, day, and (row, column) of their entries."""
+        lay = self.layout
+        when = (np.arange(lay.days) >= part.first)[None, :]
+        links, yards = self.link_rows & when, self.yard_rows & when & (np.arange(lay.days) < part.last)[None, :]
+        number = np.cumsum(links.ravel()).reshape(links.shape) - 1
+        rows, columns = [], []
+        for pointers, moves, on_day, base in (
+            (lay.choice_links, lay.choice_move[choices], lay.choice_day[choices], first_choice),
+            (lay.empty_links, move, day, first_empty),
+        ):
+            column, link = expand(pointers, moves)
+            kept = links[link, on_day[column]]
+            rows.append(number[link[kept], on_day[column[kept]]])
+            columns.append(base + column[kept])
+        if len(lay.yard_room):
+            yard, night = lay.site_yard[nights // lay.days], nights % lay.days
+            kept = (yard >= 0) & yards[yard, night]
+            in_yard = np.cumsum(yards.ravel()).reshape(yards.shape) - 1
+            rows.append(int(links.sum()) + in_yard[yard[kept], night[kept]])
+            columns.append(np.flatnonzero(kept))
+        return *np.nonzero(links), *np.nonzero(yards), (np.concatenate(rows), np.concatenate(columns))
+
+    def grow(self, part: Part, solved: Solved, fixed: Amounts, value: Array) -> int:
+        """Let in the empty runs, links and yards that a part asks for; how many."""
+        lay, days = self.layout, self.layout.days
+        when = (np.arange(days) >= part.first) & (np.arange(days) < part.last)
+        choice, empty = solved.amounts.choice + fixed.choice, solved.amounts.empty + fixed.empty
+        over = (link_use(lay, choice, empty) > lay.link_room[:, None] + 1e-3) & ~self.link_rows
+        full = (yard_use(lay, solved.amounts.stand) > lay.yard_room[:, None] + 1e-3) & ~self.yard_rows
+        self.link_rows |= over
+        self.yard_rows |= full
+        worth = np.where(np.tile(when, lay.num_sites), solved.value, value).reshape(lay.num_sites, days)
+        cost = self.bounds.reduced_usd(worth, solved.link_usd)
+        asked = (cost < -TOLERANCE_USD) & self.possible & ~self.active & when[None, :]
+        company = asked.any(axis=1)[:, None] & (cost < COMPANY_USD) & self.possible & when[None, :]
+        self.active |= asked | company
+        return int(over.sum() + full.sum() + asked.sum())
+
+
+def link_use(layout: Layout, choice: Array, empty: Array) -> Array:
+    """(links, days) wagons over each scarce link and direction by day of departure."""
+    use = np.zeros((len(layout.link_room), layout.days))
+    used = np.flatnonzero(choice)
+    column, link = expand(layout.choice_links, layout.choice_move[used])
+    np.add.at(use, (link, layout.choice_day[used][column]), choice[used][column])
+    move, day = np.nonzero(empty)
+    column, link = expand(layout.empty_links, move)
+    np.add.at(use, (link, day[column]), empty[move, day][column])
+    return use
+
+
+def yard_use(layout: Layout, stand: Array) -> Array:
+    """(yards, days) wagons in each scarce yard."""
+    use = np.zeros((len(layout.yard_room), layout.days))
+    within = layout.site_yard >= 0
+    np.add.at(use, layout.site_yard[within], stand.reshape(layout.num_sites, layout.days)[within])
+    return use
