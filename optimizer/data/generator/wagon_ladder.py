@@ -1,10 +1,10 @@
 """Wagon fleets of growing size for measurements: S and M on a drawn network, L on a network that is given.
 
 The rule
-    Each place of a type's gauges draws a weight (log-normal). An order draws a wagon type by its share, a commodity that
-    the type suits best, origin and destination by their weights and ``exp(-hours / 60)`` between them, a release day,
-    and a window of one to five days. Its wagons are log-normal, scaled so that all loads with an empty run back take
-    four fifths of the fleet's time; a last wagon is partly filled. Not carrying a tonne costs 0.021 USD a kilometre,
+    Each place of a type's gauges draws a weight (log-normal). An order draws a wagon type by its share, a commodity
+    that the type suits best, origin and destination by their weights and ``exp(-hours / 60)`` between them, a release
+    day, and a window of one to five days. Its wagons are log-normal, scaled so that all loads with an empty run back
+    take four fifths of the fleet's time; a last wagon is partly filled. Not carrying a tonne costs 0.021 USD a km,
     times 0.5 to 1.5: some orders are not worth an empty wagon from afar. The fleet is shared out by the wagon-days of
     each type's orders and stands, and may be hired, at its twelve busiest places; a yard holds a quarter more than
     that and four days of its mean traffic. Prices of empty runs, nights and days abroad are those of the reference
@@ -226,9 +226,7 @@ def _draw(tables: dict[str, pd.DataFrame], size: Size, rng: np.random.Generator)
     return _Drawn(orders, fleet, np.array(yards, dtype=float))
 
 
-def _fleet(
-    tables: dict[str, pd.DataFrame], drawn: pd.DataFrame, wagons: int, rng: np.random.Generator
-) -> pd.DataFrame:
+def _fleet(tables: dict[str, pd.DataFrame], drawn: pd.DataFrame, wagons: int, rng: np.random.Generator) -> pd.DataFrame:
     """``wagons`` wagons over the types by wagon-days, standing at the busiest origins and destinations."""
     need = drawn.groupby("type")["wagon_days"].sum()
     units = np.maximum(1, np.floor(need / need.sum() * wagons)).astype(int)

@@ -22,6 +22,14 @@ def _exact(problem: RollingStock, options: SolveOptions) -> Outcome:
     return solve_exact(problem, options)
 
 
+def _engine(problem: RollingStock, options: SolveOptions) -> Outcome:
+    if problem.stock == "locomotives" or (options.solver or "highs").lower() != "highs":
+        return _exact(problem, options)  # other solvers get the programme as it stands
+    from optimizer.models.rolling_stock.engine import solve_engine
+
+    return solve_engine(problem, options)
+
+
 def _crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
 
@@ -59,8 +67,8 @@ def _report(problem: RollingStock, solution: Solution) -> Any:
 FAMILY = Family(
     name="rolling-stock",
     problem=RollingStock,
-    methods={"exact": _exact, "crosscheck": _crosscheck},
-    solvers={"exact": ("highs", "*"), "crosscheck": ("highs", "scip")},
+    methods={"engine": _engine, "exact": _exact, "crosscheck": _crosscheck},
+    solvers={"engine": ("highs", "*"), "exact": ("highs", "*"), "crosscheck": ("highs", "scip")},
     solution_tables=SOLUTION_TABLES,
     verify=_verify,
     export=_export,

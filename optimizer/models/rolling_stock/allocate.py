@@ -102,11 +102,11 @@ class _Search:
             variable.lowBound, variable.upBound = low, high
 
 
-def solve_exact(problem: RollingStock, options: SolveOptions) -> Outcome:
+def solve_exact(problem: RollingStock, options: SolveOptions, moves: Moves | None = None) -> Outcome:
     """Least-cost plan for wagons; see the module for the method and :mod:`exact` for the programme."""
     if (options.solver or "highs").lower() != "highs":
         return solve_whole(problem, options)
-    search = _Search(build(problem), options)
+    search = _Search(build(problem, moves), options)
     return _outcome(problem, search, _solve_steps(search))
 
 

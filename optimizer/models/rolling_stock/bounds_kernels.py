@@ -1,4 +1,4 @@
-"""Compiled sweeps: wagon values made valid on all arcs, and the cheapest whole wagons for every order at given values."""
+"""Compiled sweeps: wagon values made valid on all arcs, and the cheapest whole wagons for every order."""
 
 from __future__ import annotations
 

@@ -27,12 +27,17 @@ from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation,
 from optimizer.models.rolling_stock.rounding import WholePlan, breaks_rules, round_loads, route_all
 from optimizer.result import Outcome, Progress, Status, relative_gap
 
+SMALL_COLUMNS = 5_000
+"""Loaded and empty runs up to which the exact method is asked."""
 ONE_PART_STATES, ONE_PART_ORDERS = 12_000, 4_000
 """Sizes up to which the relaxation is solved in one piece."""
-PART_DAYS, AHEAD_DAYS = 14, 7
+PART_DAYS, AHEAD_DAYS = 10, 6
 """Days of a part that are kept, and days looked ahead."""
 MOST_ROUNDS = 6
+ROUGH_SHARE = 0.005
+"""Forwards, rounds end when they ask for at most this share of the empty runs on offer."""
 WINDOW_DAYS, WINDOW_REGRET_USD = 7, 40.0
+WINDOW_GAP = 3e-4
 NETWORK_USD = 60.0
 """Empty runs that cost at most this much more than the values they join are on offer to whole flows."""
 
@@ -59,11 +64,11 @@ class Search:
         close = relative_gap(self.cost, self.bound) <= max(self.options.gap, 1e-9)
         return close or self.options.stop.is_set() or (left is not None and left < 0.05)
 
-    def limits(self, share: float = 1.0, at_most_s: float | None = None, gap: float = 0.0) -> SolveOptions:
-        """Options for a step: a share of the time that is left, or ``at_most_s``."""
+    def limits(self, share: float = 1.0, gap: float = 0.0) -> SolveOptions:
+        """Options for a step: a share of the time that is left."""
         left = self.left_s()
-        seconds = [s for s in (None if left is None else max(0.02, left * share), at_most_s) if s is not None]
-        return replace(self.options, time_limit_s=min(seconds, default=None), on_progress=None, gap=gap)
+        seconds = None if left is None else max(0.02, left * share)
+        return replace(self.options, time_limit_s=seconds, on_progress=None, gap=gap)
 
     def know(self, prices: Prices) -> None:
         if prices.bound > self.bound or self.prices is None:
@@ -85,8 +90,28 @@ class Search:
 
 
 def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
-    """Wagon plan with a bound at real size; see the module."""
-    search = Search(problem, options)
+    """
+    Wagon plan with a bound; see the module.
+
+    Problems of a few thousand columns go to :func:`allocate.solve_exact`, and so does the wish to carry every order,
+    which is a question of whether rather than of cost.
+    """
+    from optimizer.models.rolling_stock.allocate import solve_exact
+
+    moves = wagon_moves(problem)
+    if problem.serve_all or _columns(moves) <= SMALL_COLUMNS:
+        return solve_exact(problem, options, moves)
+    return solve_by_parts(problem, options, moves)
+
+
+def _columns(moves: Moves) -> int:
+    loaded = sum(len(moves.orders[move.order_id].window) for move in moves.loaded)
+    return loaded + len(moves.empty) * moves.days
+
+
+def solve_by_parts(problem: RollingStock, options: SolveOptions, moves: Moves | None = None) -> Outcome:
+    """The engine proper, whatever the size."""
+    search = Search(problem, options, moves)
     amounts = _first_prices(search)
     relaxation = Relaxation(search.layout, search.bounds)
     if not search.over():
@@ -102,9 +127,7 @@ def outcome(search: Search) -> Outcome:
     cost = float(plan_cost(search.moves, runs, on_hire))
     bound = min(search.bound, cost)
     proved = relative_gap(cost, bound) <= max(search.options.gap, 1e-6)
-    return Outcome(
-        Status.OPTIMAL if proved else Status.FEASIBLE, plan_tables(search.moves, runs, on_hire), cost, bound
-    )
+    return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, plan_tables(search.moves, runs, on_hire), cost, bound)
 
 
 def _runs(search: Search) -> tuple[dict[Any, int], dict[Any, int]]:
@@ -151,17 +174,18 @@ def _release(layout: Layout) -> Array:
 
 
 def _solve_part(
-    search: Search, relaxation: Relaxation, part: Part, fixed: Amounts, value: Array, rounds: int = MOST_ROUNDS
+    search: Search, relaxation: Relaxation, part: Part, fixed: Amounts, value: Array, rough: bool
 ) -> Solved | None:
     found = None
-    for _ in range(rounds):
+    for _ in range(MOST_ROUNDS):
         if search.over():
             break
         solved = relaxation.solve(part, fixed, value, search.limits())
         if solved is None:
             break
         found = solved
-        if not relaxation.grow(part, solved, fixed, value):
+        enough = ROUGH_SHARE * relaxation.active[:, part.first : part.last].sum() if rough else 0.0
+        if relaxation.grow(part, solved, fixed, value) <= enough:
             break
         if part.last - part.first == search.layout.days:
             search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
@@ -182,10 +206,10 @@ def _relax(search: Search, relaxation: Relaxation, amounts: Amounts) -> Amounts:
         link_usd[:, part.first : until] = solved.link_usd[:, part.first : until]
         yard_usd[:, part.first : until] = solved.yard_usd[:, part.first : until]
 
-    for at, part in enumerate(parts):
+    for part in parts:
         fixed = amounts.before(lay, part.first, part.orders)
         starts.append(fixed)
-        solved = _solve_part(search, relaxation, part, fixed, value)
+        solved = _solve_part(search, relaxation, part, fixed, value, rough=len(parts) > 1)
         if solved is None:
             break
         amounts = _added(fixed, solved.amounts)
@@ -196,8 +220,8 @@ def _relax(search: Search, relaxation: Relaxation, amounts: Amounts) -> Amounts:
         _plan_from(search, relaxation, amounts)
         if len(parts) > 1:
             for at in range(len(parts) - 2, -1, -1):
-                part = replace(parts[at], last=parts[at].last)
-                solved = _solve_part(search, relaxation, part, starts[at], value)
+                part = parts[at]
+                solved = _solve_part(search, relaxation, part, starts[at], value, rough=False)
                 if solved is None:
                     break
                 learn(part, solved, parts[at + 1].first)
@@ -260,7 +284,7 @@ def _improve(search: Search, relaxation: Relaxation, nets: TypeNetworks, part: P
     high = np.where((regret <= WINDOW_REGRET_USD) | (plan.wagons > 0), np.minimum(most, plan.wagons + 4), 0)
     low = np.maximum(0, plan.wagons - 4)
     solved = relaxation.solve(
-        part, fixed, prices.value, search.limits(0.5, at_most_s=20.0, gap=2e-4), whole=(low, high), start=now
+        part, fixed, prices.value, search.limits(0.5, gap=WINDOW_GAP), whole=(low, high), start=now
     )
     if solved is None:
         return False

@@ -109,9 +109,7 @@ def lay_out(moves: Moves) -> Layout:
     for kind in kinds:
         for (place, day), units in kind.supply.items():
             supply[site[kind.wagon_id, place] * days + day] += units
-    hire = [
-        float(kind.hire_usd) if place in kind.hire_places else np.inf for kind in kinds for place in kind.first_day
-    ]
+    hire = [float(kind.hire_usd) if place in kind.hire_places else np.inf for kind in kinds for place in kind.first_day]
     first = np.array([day for kind in kinds for day in kind.first_day.values()], dtype=np.int64)
 
     ends = [(site[m.wagon_id, m.start], site[m.wagon_id, m.end], m.days, float(m.usd)) for m in moves.empty]
@@ -122,14 +120,15 @@ def lay_out(moves: Moves) -> Layout:
 
     rows = []
     for number, move in enumerate(moves.loaded):
-        start, end, order = site[move.wagon_id, move.start], site[move.wagon_id, move.end], moves.orders[move.order_id]
+        start, asked = site[move.wagon_id, move.start], moves.orders[move.order_id]
+        end = site.get((move.wagon_id, move.end), 0)  # a place no wagon sees within the horizon is reached behind it
         base = (order_number[move.order_id], type_number[move.wagon_id], number, move.days, start, end, float(move.usd))
-        rows += [(*base, day) for day in range(max(order.window.start, int(first[start])), order.window.stop)]
+        rows += [(*base, day) for day in range(max(asked.window.start, int(first[start])), asked.window.stop)]
     choices = np.array(rows, dtype=float).reshape(-1, 8)
     choices = choices[np.lexsort((choices[:, 7], choices[:, 2], choices[:, 1], choices[:, 0]))]
     order, kind_of, move_of, length, start_site, end_site = (choices[:, i].astype(np.int64) for i in range(6))
-    day = choices[:, 7].astype(np.int64)
-    arrive = day + length
+    departs = choices[:, 7].astype(np.int64)
+    arrive = departs + length
 
     link_number = {(link, side): at for at, (link, side) in enumerate((k, s) for k in moves.link_room for s in (0, 1))}
     yard_number = {node: at for at, node in enumerate(moves.yard_room)}
@@ -143,8 +142,8 @@ def lay_out(moves: Moves) -> Layout:
         empty_number=by_start, empty_from=empty_from, empty_to=table[:, 1].astype(np.int64),
         empty_days=table[:, 2].astype(np.int64), empty_usd=table[:, 3],
         empty_start=np.searchsorted(empty_from, np.arange(len(site) + 1)),
-        choice_order=order, choice_type=kind_of, choice_move=move_of, choice_day=day,
-        choice_tail=start_site * days + day, choice_head=np.where(arrive < days, end_site * days + arrive, -1),
+        choice_order=order, choice_type=kind_of, choice_move=move_of, choice_day=departs,
+        choice_tail=start_site * days + departs, choice_head=np.where(arrive < days, end_site * days + arrive, -1),
         choice_usd=choices[:, 6],
         choice_start=np.searchsorted(order, np.arange(len(moves.orders) + 1)),
         load_t=np.array([float(kind.load_t) for kind in kinds]),

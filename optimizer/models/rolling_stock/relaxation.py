@@ -28,8 +28,12 @@ NEAREST, NEAREST_DEPOTS = 3, 12
 TOLERANCE_USD = 1e-3
 COMPANY_USD = 2.0
 """An empty move that a price asks for on one day is let in on days on which it costs at most this much too much."""
+MOST_PER_STATE = 3
+"""Empty runs let in at a state in one round."""
 EVEN = 1e-7
 """A share of a wagon that counts as none."""
+WHOLE = {"mip_max_nodes": 200, "mip_max_stall_nodes": 100}
+"""Work of a search for whole loaded runs."""
 RELAXED = {"solver": "ipm", "run_crossover": "off", "ipm_optimality_tolerance": 1e-5}
 
 
@@ -109,8 +113,8 @@ class Relaxation:
     def _order_rows(self) -> tuple[Array, ...]:
         """Rounding rows (6) and (7) of every order and load: row, choice, weight; order, weight of unserved, limits."""
         lay = self.layout
-        rows, columns, weights = [], [], []
-        order_of, slack, low, high = [], [], [], []
+        rows, columns, weights = list[Array](), list[Array](), list[Array]()
+        order_of, slack, low, high = list[int](), list[float](), list[float](), list[float]()
         load = lay.load_t[lay.choice_type]
         for order in range(lay.num_orders):
             mine = np.arange(lay.choice_start[order], lay.choice_start[order + 1])
@@ -225,7 +229,8 @@ class Relaxation:
         values += [cut_weight[kept], cut_slack[mine]]
         at += int(mine.sum())
 
-        link, link_day, yard, yard_day, entries = self._room_entries(part, choices, first_choice, move, day, first_empty, nights)
+        links, yards, entries = self._room_entries(part, choices, first_choice, move, day, first_empty, nights)
+        (link, link_day), (yard, yard_day) = np.nonzero(links), np.nonzero(yards)
         rows.append(at + entries[0])
         columns.append(entries[1])
         values.append(np.ones(len(entries[0])))
@@ -254,7 +259,7 @@ class Relaxation:
         lp.row_upper_ = np.concatenate([-supply, lay.quantity_t[orders], cut_high[mine], room])
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        highs = make_highs(options, {} if whole is not None else RELAXED)
+        highs = make_highs(options, WHOLE if whole is not None else RELAXED)
         highs.passModel(lp)
         if start is not None:
             known = np.arange(first_choice, first_empty)
@@ -267,12 +272,12 @@ class Relaxation:
         amounts = Amounts.none(lay)
         amounts.stand[nights], amounts.hire[hires] = primal[: cuts[0]], primal[cuts[0] : cuts[1]]
         amounts.choice[choices], amounts.empty[move, day] = primal[first_choice:first_empty], primal[first_empty:arcs]
-        values_, link_usd, yard_usd = np.zeros(lay.num_states), np.zeros(self.link_rows.shape), np.zeros(self.yard_rows.shape)
+        worths, link_usd, yard_usd = (np.zeros(shape) for shape in (lay.num_states, links.shape, yards.shape))
         if whole is None:
-            values_[inside] = dual[:states]
+            worths[inside] = dual[:states]
             link_usd[link, link_day] = np.maximum(0.0, -dual[at : at + len(link)])
             yard_usd[yard, yard_day] = np.maximum(0.0, -dual[at + len(link) :])
-        return Solved(amounts, values_, link_usd, yard_usd)
+        return Solved(amounts, worths, link_usd, yard_usd)
 
     def _carried_over(self, fixed: Amounts) -> Array:
         """(states,) wagons that fixed flows bring, less those they take."""
@@ -294,8 +299,8 @@ class Relaxation:
 
     def _room_entries(
         self, part: Part, choices: Array, first_choice: int, move: Array, day: Array, first_empty: int, nights: Array
-    ) -> tuple[Array, Array, Array, Array, tuple[Array, Array]]:
-        """Train paths and yards in force for a part: link, day, yard, day, and (row, column) of their entries."""
+    ) -> tuple[Array, Array, tuple[Array, Array]]:
+        """Train paths and yards in force for a part (masks by day), and (row, column) of their entries."""
         lay = self.layout
         when = (np.arange(lay.days) >= part.first)[None, :]
         links, yards = self.link_rows & when, self.yard_rows & when & (np.arange(lay.days) < part.last)[None, :]
@@ -315,7 +320,7 @@ class Relaxation:
             in_yard = np.cumsum(yards.ravel()).reshape(yards.shape) - 1
             rows.append(int(links.sum()) + in_yard[yard[kept], night[kept]])
             columns.append(np.flatnonzero(kept))
-        return *np.nonzero(links), *np.nonzero(yards), (np.concatenate(rows), np.concatenate(columns))
+        return links, yards, (np.concatenate(rows), np.concatenate(columns))
 
     def grow(self, part: Part, solved: Solved, fixed: Amounts, value: Array) -> int:
         """Let in the empty runs, links and yards that a part asks for; how many."""
@@ -329,9 +334,24 @@ class Relaxation:
         worth = np.where(np.tile(when, lay.num_sites), solved.value, value).reshape(lay.num_sites, days)
         cost = self.bounds.reduced_usd(worth, solved.link_usd)
         asked = (cost < -TOLERANCE_USD) & self.possible & ~self.active & when[None, :]
-        company = asked.any(axis=1)[:, None] & (cost < COMPANY_USD) & self.possible & when[None, :]
+        asked = _dearest(asked, cost, lay.empty_from, days)
+        # Traffic is much the same on other days: there the move is let in as it stands.
+        company = asked.any(axis=1, keepdims=True) & self.possible & ((cost < COMPANY_USD) | ~when[None, :])
         self.active |= asked | company
         return int(over.sum() + full.sum() + asked.sum())
+
+
+def _dearest(asked: Array, cost: Array, site: Array, days: int) -> Array:
+    """Of the empty runs asked for (e, days), those that gain most at the state they leave."""
+    move, day = np.nonzero(asked)
+    state = site[move] * days + day
+    order = np.lexsort((cost[move, day], state))
+    state = state[order]
+    rank = np.arange(len(order)) - np.searchsorted(state, state)
+    kept = order[rank < MOST_PER_STATE]
+    chosen = np.zeros_like(asked)
+    chosen[move[kept], day[kept]] = True
+    return chosen
 
 
 def link_use(layout: Layout, choice: Array, empty: Array) -> Array:

@@ -38,8 +38,8 @@ def round_loads(layout: Layout, wish: Array, prices: Prices) -> Array:
         over = link_use(lay, wagons, np.zeros((len(lay.empty_usd), lay.days))) - lay.link_room[:, None]
         if not (over > 0).any():
             break
-        for link, day in zip(*np.nonzero(over > 0), strict=True):
-            _drop_from_link(lay, wagons, prices, int(link), int(day), int(over[link, day]))
+        for link, on_day in zip(*np.nonzero(over > 0), strict=True):
+            _drop_from_link(lay, wagons, prices, int(link), int(on_day), int(over[link, on_day]))
     return wagons
 
 
@@ -84,11 +84,11 @@ def route_all(networks: TypeNetworks, wagons: Array) -> WholePlan:
         if not crowded.any():
             break
         _cap_links(lay, wagons, flows, cap)
-        for kind in np.flatnonzero(crowded):
+        for crowd in np.flatnonzero(crowded):
             room = _night_room(lay, flows)
-            networks.route(int(kind), wagons, wagons, lay.choice_usd, flows, room.ravel(), cap)
-        if attempt % 2 and not _give_up(lay, wagons, flows, hard=attempt > 4 * MOST_PASSES):
-            continue
+            networks.route(int(crowd), wagons, wagons, lay.choice_usd, flows, room.ravel(), cap)
+        if attempt % 2:
+            _give_up(lay, wagons, flows, hard=attempt > 4 * MOST_PASSES)
     return WholePlan(wagons, flows, plan_usd(lay, wagons, flows))
 
 
@@ -148,10 +148,9 @@ def _cap_links(layout: Layout, wagons: Array, flows: Flows, cap: Array) -> None:
     )
 
 
-def _give_up(layout: Layout, wagons: Array, flows: Flows, hard: bool) -> bool:
-    """Drop loads for wagons out of nowhere, and loads that overfill a yard; whether any was dropped."""
+def _give_up(layout: Layout, wagons: Array, flows: Flows, hard: bool) -> None:
+    """Drop loads for wagons out of nowhere, and loads that overfill a yard."""
     lay, days = layout, layout.days
-    dropped = False
     for state in np.flatnonzero(flows.missing):
         site, day = divmod(int(state), days)
         leaving = (wagons > 0) & (lay.choice_tail // days == site)
@@ -160,14 +159,11 @@ def _give_up(layout: Layout, wagons: Array, flows: Flows, hard: bool) -> bool:
         if not len(users):
             users = np.flatnonzero((wagons > 0) & (lay.choice_type == lay.site_type[site]) & (lay.choice_day >= day))
         _take(wagons, users[np.argsort(lay.choice_day[users], kind="stable")], int(flows.missing[state]))
-        dropped |= bool(len(users))
     over = yard_use(lay, flows.stand) - lay.yard_room[:, None]
-    for yard, day in zip(*np.nonzero(over > 0), strict=True):
-        if day and over[yard, day - 1] > 0:
+    for yard, night in zip(*np.nonzero(over > 0), strict=True):
+        if night and over[yard, night - 1] > 0:
             continue  # what came before counts
         heads = np.maximum(lay.choice_head, 0)
         arriving = (wagons > 0) & (lay.choice_head >= 0) & (lay.site_yard[heads // days] == yard)
-        users = np.flatnonzero(arriving & (heads % days <= day))
-        _take(wagons, users[np.argsort(-(heads[users] % days), kind="stable")], int(over[yard, day]))
-        dropped |= bool(len(users))
-    return dropped
+        users = np.flatnonzero(arriving & (heads % days <= night))
+        _take(wagons, users[np.argsort(-(heads[users] % days), kind="stable")], int(over[yard, night]))

@@ -1,0 +1,157 @@
+"""The engine for wagons: bounds that are bounds, whole plans that keep every rule, limits and stops."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import corridor_from_rows, rolling_stock_rows, wagon_corridors
+
+from optimizer.data.generator.wagon_ladder import wagon_ladder
+from optimizer.data.scenario import apply_scenario
+from optimizer.errors import UsageError
+from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock import FAMILY, engine
+from optimizer.models.rolling_stock.bounds import Bounds
+from optimizer.models.rolling_stock.bounds_kernels import cheapest_loads, fit_loads
+from optimizer.models.rolling_stock.engine import solve_by_parts
+from optimizer.models.rolling_stock.layout import lay_out
+from optimizer.models.rolling_stock.moves import wagon_moves
+from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.result import Status
+
+EASY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+EXACT = FAMILY.methods["exact"]
+
+
+def small(**numbers: int) -> RollingStock:
+    return RollingStock(apply_scenario(wagon_ladder("S", 3, **numbers), "base"))
+
+
+@EASY
+@given(corridor=wagon_corridors(), data=st.data())
+def test_any_values_give_a_bound(corridor: Any, data: Any) -> None:
+    problem = RollingStock(corridor)
+    layout = lay_out(wagon_moves(problem))
+    seed = data.draw(st.integers(0, 99))
+    rng = np.random.default_rng(seed)
+    optimum = EXACT(problem, SolveOptions()).cost
+    bounds = Bounds(layout)
+    for scale in (0.0, 30.0, 300.0):
+        found = bounds.prices(
+            rng.normal(0.0, scale, layout.num_states),
+            rng.uniform(0, scale / 10, (len(layout.link_room), layout.days)),
+            rng.uniform(0, scale / 10, (len(layout.yard_room), layout.days)),
+        )
+        assert found.bound <= optimum + 1e-6 * max(1.0, optimum)
+
+
+@EASY
+@given(corridor=wagon_corridors())
+def test_engine_stands_between_bound_and_rules(corridor: Any) -> None:
+    problem = RollingStock(corridor)
+    optimum = EXACT(problem, SolveOptions()).cost
+    outcome = solve_by_parts(problem, SolveOptions())
+    assert outcome.cost is not None
+    assert outcome.bound is not None
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.bound <= optimum + 1e-6 * max(1.0, optimum)
+    assert optimum <= outcome.cost + 1e-6 * max(1.0, optimum)
+
+
+@EASY
+@given(drawn=rolling_stock_rows(), last=st.integers(1, 3))
+def test_parts_of_the_horizon_keep_bound_and_rules(drawn: Any, last: int) -> None:
+    problem = RollingStock(corridor_from_rows(*drawn))
+    optimum = EXACT(problem, SolveOptions()).cost
+    sizes = {"ONE_PART_STATES": 0, "PART_DAYS": last, "AHEAD_DAYS": 1, "WINDOW_DAYS": 2}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sizes.items():
+            patch.setattr(engine, name, value)
+        outcome = solve_by_parts(problem, SolveOptions())
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.bound is not None
+    assert outcome.bound <= optimum + 1e-6 * max(1.0, optimum)
+
+
+def cheapest_by_enumeration(price: list[float], load: list[float], need: float, most: float, penalty: float) -> float:
+    """Least cost of one order over every number of wagons of two types."""
+    counts = [range(int(most / tonnes) + 1) for tonnes in load]
+    plans = [(a, b) for a in counts[0] for b in counts[1] if a * load[0] + b * load[1] <= most + 1e-9]
+    return min(a * price[0] + b * price[1] + penalty * max(0.0, need - a * load[0] - b * load[1]) for a, b in plans)
+
+
+@EASY
+@given(
+    price=st.lists(st.integers(-50, 400), min_size=2, max_size=2),
+    load=st.lists(st.integers(30, 70), min_size=2, max_size=2),
+    need=st.integers(10, 400),
+    penalty=st.integers(0, 8),
+)
+def test_cheapest_loads_are_those_of_enumeration(price: list[int], load: list[int], need: int, penalty: int) -> None:
+    most = need + max(load) - 1
+    prices, loads = np.array(price, dtype=float), np.array(load, dtype=float)
+    arguments = (
+        prices, np.array([0, 2]), np.array([0, 1]), loads, np.array([need * 1.0]), np.array([most * 1.0]),
+        np.array([penalty * 1.0]),
+    )  # fmt: skip
+    cost, wagons = cheapest_loads(*arguments)
+    least = cheapest_by_enumeration(list(prices), list(loads), need, most, penalty)
+    assert cost[0] == pytest.approx(least)
+    spent = prices @ wagons + penalty * max(0.0, need - loads @ wagons)
+    assert spent == pytest.approx(least)
+    mended = np.array([20, 20])
+    fit_loads(mended, *arguments)
+    assert loads @ mended <= most + 1e-9
+    assert prices @ mended + penalty * max(0.0, need - loads @ mended) >= least - 1e-9
+
+
+def test_generated_fleet_is_planned_close_to_its_bound() -> None:
+    problem = small(orders=60, wagons=90)
+    outcome = solve_by_parts(problem, SolveOptions(gap=0.01, time_limit_s=60))
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.cost is not None
+    assert outcome.bound is not None
+    assert outcome.cost <= 1.03 * outcome.bound
+
+
+def test_same_seed_same_plan() -> None:
+    problem = small(orders=40, wagons=60)
+    one, two = (solve_by_parts(problem, SolveOptions(gap=0.02, seed=2)) for _ in range(2))
+    assert one.solution is not None
+    assert two.solution is not None
+    assert all(one.solution[name].equals(two.solution[name]) for name in one.solution)
+
+
+@pytest.mark.parametrize("limits", [{"time_limit_s": 1e-3}, {"stopped": True}])
+def test_a_stop_leaves_a_plan_and_a_bound(limits: dict[str, Any]) -> None:
+    problem, stop = small(), threading.Event()
+    if limits.pop("stopped", False):
+        stop.set()
+    outcome = FAMILY.methods["engine"](problem, SolveOptions(stop=stop, **limits))
+    assert outcome.status is Status.FEASIBLE
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.bound is not None
+    assert outcome.bound >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"rung": "XL"}, "expected one of S, M, L"),
+        ({"rung": "L"}, "takes a network"),
+        ({"rung": "S", "orders": -1}, "expected none below 0"),
+    ],
+)
+def test_rungs_that_do_not_exist(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        wagon_ladder(**arguments)
+
+
+def test_rungs_are_the_same_for_the_same_seed() -> None:
+    assert wagon_ladder("S", 5).hash == wagon_ladder("S", 5).hash
+    assert wagon_ladder("S", 5).hash != wagon_ladder("S", 6).hash
