@@ -305,7 +305,7 @@ def test_hours_too_short_are_named():
 
 def test_bogies_too_few_are_named():
     words = conflicts(drop="D", **{"terminal_bays/BAY/bogie_sets_1676": 9})
-    assert "load B cannot go on: no crane, bay or bogie sets for it" in words
+    assert "load B cannot go on: it needs 10 bogie sets of 1676 mm, more than any bay has" in words
 
 
 def test_tracks_too_few_for_the_trains_are_named():

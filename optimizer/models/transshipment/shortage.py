@@ -1,8 +1,8 @@
 """Why no plan exists, in a planner's words: the same model with every limit soft, at the least total excess.
 
 Loosened are the trains' latest departures, their room, and the yard; loads may be missed, at a price above everything
-else. What still misses names itself: no train serves its place, no crane handles it, or the bays have too few bogies
-or hours.
+else. What still misses names itself: no train serves its place, no crane handles it, or bogies, empty wagons or hours
+are too few.
 """
 
 from __future__ import annotations
@@ -143,5 +143,7 @@ def _overtime_words(t: Terminal, site: Site, over: dict[str, cp_model.IntVar], r
 
 
 def _why_missed(site: Site, load: Load) -> str:
-    reason = why_impossible(site, load) or "no crane, bay or bogie sets for it, however long the trains stay"
+    reason = why_impossible(site, load) or (
+        "no crane, bay, post, bogie sets or empty wagons for it, however long the trains stay"
+    )
     return f"load {load.load_id} cannot go on: {reason}"
