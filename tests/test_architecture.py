@@ -15,6 +15,7 @@ SOURCES = sorted((ROOT / "optimizer").rglob("*.py"))
 LAYERS = {
     "cli": 5,
     "__init__": 4,
+    "serve": 4,
     "report": 4,
     "api": 4,
     "models": 3,

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "Write a family's exact model as LP or MPS.",
     "switch": "Find where the best ports switch as a rate, dwell, premium or capacity changes.",
     "compare": "Compare two scenarios: what moves, and what each cause costs.",
+    "serve": "Serve a page with levers that solve port choice again as they are turned.",
     "generate": "Make a seeded instance of any size.",
     "convert": "Copy an instance to a directory, .zip or .xlsx.",
 }
