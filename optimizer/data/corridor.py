@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -36,6 +37,9 @@ class Corridor:
     scenario: tuple[str, ...]
     selection: Selection
     tables: Mapping[str, pd.DataFrame] = field(repr=False)
+    kept: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What is derived from the tables and asked for again and again, kept by those who derive it; a corridor made by
+    ``replace`` starts without."""
 
     @property
     def name(self) -> str:

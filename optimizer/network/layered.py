@@ -24,6 +24,7 @@ SOURCE_LAYER, SINK_LAYER = "door-out", "door-in"
 LANDING_LAYER = "sea-in"  # where sea legs end: a load changes ships, or goes ashore, through a handling only
 LAND_LAYERS = ("rail-1520", "rail-1435", "rail-1676", "road")
 TEU_PER_FEU = 2.0
+_KEPT = "layered network"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -82,7 +83,17 @@ class LayeredNetwork:
 
     @classmethod
     def build(cls, corridor: Corridor) -> LayeredNetwork:
-        """Vertices and arcs of every row in force; the order of arcs depends on the order of rows only."""
+        """Vertices and arcs of every row in force; one network a corridor, made when it is first asked for.
+
+        The order of arcs depends on the order of rows only.
+        """
+        if _KEPT not in corridor.kept:
+            corridor.kept[_KEPT] = cls._made_of(corridor)
+        network: LayeredNetwork = corridor.kept[_KEPT]
+        return network
+
+    @classmethod
+    def _made_of(cls, corridor: Corridor) -> LayeredNetwork:
         parts = [
             _both_directions(LINK, corridor.table("links"), "link_id", "from_node", "to_node", _link_layers),
             _both_directions(SEA, corridor.table("sea_legs"), "leg_id", "from_port", "to_port", _sea_layers),
