@@ -120,7 +120,7 @@ class Answers:
         """Stop every job and take none on."""
         for job in list(self._jobs.values()):
             job.stop.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)  # those that wait see that they are stopped, and end
 
     def _work(self, job: Job) -> None:
         if job.stop.is_set():

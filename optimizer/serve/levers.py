@@ -104,13 +104,12 @@ def offer(corridor: Corridor) -> Offer:
 
     here, every = links(corridor), links(instance)
     quays = corridor.table("handlings").query("technology == 'quay'")["node_id"]
-    variants = {str(v) for variants in instance.tables["links"]["gauge_variants"] for v in variants}
-    years = instance.tables["lanes"]["year"].dropna() if "year" in instance.tables["lanes"] else []
     tariffs = corridor.table("tariffs")
+    variants, years = _selectable(instance)
     return Offer(
         [(key, scenario.description) for key, scenario in sorted(instance.scenarios.items())],
-        sorted(variants),
-        sorted({int(year) for year in years}),
+        variants,
+        years,
         sorted(here.items(), key=lambda item: item[1]),
         sorted(((i, words) for i, words in every.items() if i not in here), key=lambda item: item[1]),
         sorted(((str(i), str(words)) for i, words in name.items()), key=lambda item: item[1]),
@@ -119,6 +118,12 @@ def offer(corridor: Corridor) -> Offer:
         sorted(((str(i), str(name[i])) for i in set(quays)), key=lambda item: item[1]),
         [(str(i), f"{kind} {i}") for i, kind in zip(tariffs["tariff_id"], tariffs["kind"], strict=True)],
     )
+
+
+def _selectable(instance: Instance) -> tuple[list[str], list[int]]:
+    """Gauge variants and demand years that some row names."""
+    variants = {str(variant) for named in instance.tables["links"]["gauge_variants"] for variant in named}
+    return sorted(variants), sorted({int(year) for year in instance.tables["lanes"]["year"].dropna()})
 
 
 def apply_what_if(base: Corridor, asked: WhatIf) -> PortChoice:
@@ -133,6 +138,13 @@ def apply_what_if(base: Corridor, asked: WhatIf) -> PortChoice:
     instance = base.instance
     if unknown := [name for name in asked.scenarios if name not in instance.scenarios]:
         raise UsageError(f"unknown scenario '{unknown[0]}'{did_you_mean(unknown[0], instance.scenarios)}")
+    variants, years = _selectable(instance)
+    if asked.gauge_variant and asked.gauge_variant not in variants:
+        raise UsageError(
+            f"unknown gauge variant '{asked.gauge_variant}', expected one of {', '.join(variants) or 'none'}"
+        )
+    if asked.demand_year is not None and asked.demand_year not in years:
+        raise UsageError(f"no demand of {asked.demand_year}, expected one of {', '.join(map(str, years)) or 'none'}")
     select: dict[str, str | int] = {}
     if asked.gauge_variant:
         select["gauge_variant"] = asked.gauge_variant

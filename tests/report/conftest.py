@@ -1,9 +1,9 @@
-"""Results of the toys, solved once, and a browser where there is one."""
+"""Results of the toys, solved once, and pages opened in the browser."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,6 @@ import pytest
 
 import optimizer as opt
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 HOSTILE = {
     "north": "</script><script>window.hacked = 1</script>",
     "west": '"O\'Brien" & <b onmouseover=hack()>Söhne</b>',
@@ -72,26 +62,6 @@ def hostile(instances_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             lines[number] = ",".join(cells)
     nodes.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return solved(folder / "result", opt.PortChoice(opt.read(instance)))
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Debian's Chromium, driven; skipped with the reason where it is not installed."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no browser here: chromium and chromium-driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.add_argument("--window-size=1100,900")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    made = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    made.set_page_load_timeout(60)
-    yield made
-    made.quit()
 
 
 @pytest.fixture
