@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from optimizer.display import ShownInNotebooks
+
 Solution = Mapping[str, pd.DataFrame]
 """A plan and nothing else: solution table name -> table. Each family states its tables in ``problem.py``."""
 
@@ -103,7 +105,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(ShownInNotebooks):
     """An outcome with the circumstances of the run.
 
     Attributes

@@ -29,6 +29,7 @@ LAYERS = {
     "results": 4,
     "result": 1,
     "errors": 0,
+    "display": 0,
 }
 FAMILY_NAMES = ("port_choice", "transshipment", "rolling_stock")
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "Say why a lane, order or load fares as it does in a result, and what else it could do.",
     "verify": "Check a stored result against its instance.",
     "report": "Write a report of results as one HTML file: map, charts, tables.",
+    "tables": "Write a plan's tables as .xlsx, CSV or Parquet, its routes as .geojson.",
     "estimate": "Estimate how shippers weigh cost, time and reliability.",
     "shippers": "Find what shippers would do, beside the planner's optimum.",
     "export": "Write a family's exact model as LP or MPS.",

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.data.schema import Config, Scenario, Selection
+from optimizer.display import ShownInNotebooks
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Corridor:
+class Corridor(ShownInNotebooks):
     """An instance under a scenario: only the rows that are in force, with the scenario's changes applied."""
 
     instance: Instance

@@ -22,6 +22,9 @@ CHAPTERS = {
     "transshipment": "Change of gauge at the terminal",
     "rolling-stock": "Wagons and locomotives",
 }
+MOST_PLANNED = 10_000
+"""Plans with more routes are summed up in charts; their rows are for the result directory, not for a page."""
+
 Tell = Callable[[str], None]
 
 
@@ -98,16 +101,23 @@ def _chapter(cases: Sequence[Case], extras: Extras, tell: Tell) -> Chapter:
         from optimizer.report.rolling_stock import stock_sections
 
         sections += stock_sections(planned)
-    tell(f"{family}: checking key figures")
-    differing = {case.path: differing_figures(case) for case in planned}
+    small = [case for case in planned if _size(case) <= MOST_PLANNED]
+    if small:
+        tell(f"{family}: checking key figures")
+    differing = {case.path: differing_figures(case) for case in small}
     sections.append(trust_section(cases, views, differing))
-    sections += [_tables(case, len(planned) > 1) for case in planned]
+    sections += [_tables(case, len(planned) > 1) for case in small]
     title = CHAPTERS.get(family, family)
     if cases[0].result.options.get("dated"):
         title += ", day by day"
     if family == "rolling-stock":
         title = "Locomotives" if cases[0].result.options.get("stock") == "locomotives" else "Wagons"
     return Chapter(title, sections)
+
+
+def _size(case: Case) -> int:
+    """Rows of the longest table that says what moves."""
+    return max((len(table) for name, table in (case.result.solution or {}).items() if name != "legs"), default=0)
 
 
 def _unreadable(case: Case) -> bool:

@@ -195,8 +195,12 @@ def ports_section(views: Sequence[PlanView]) -> Section:
     table = DataTable("Tonnes by sea port", ["port", "plan", "tonnes", "% of served"], rows, note)
     first = [f"{names[port]} {share:.0f} %" for port, (_, share) in zip(shown, shares[0], strict=True) if share >= 1]
     alt = f"Bars of the share of tonnes by sea port. {views[0].case.label}: {', '.join(first[:6]) or 'nothing moves'}."
-    data = {"categories": [names[port] for port in shown], "series": series, "horizontal": True,
-            "unit": "% of tonnes served"}  # fmt: skip
+    data = {
+        "categories": [names[port] for port in shown],
+        "series": series,
+        "horizontal": True,
+        "unit": "% of tonnes served",
+    }
     height = 90 + max(1, len(shown)) * (26 + 16 * len(views))
     return Section("Ports", [Figure("bars", "Through which port", data, alt, table, height_px=min(height, 640))])
 

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema import Count, Day, Flag, Identifier, Layer, NonNegative, Positive, Row, Text
+from optimizer.display import ShownInNotebooks
 from optimizer.errors import Fault, InstanceError, UsageError
 
 TOLERANCE = 1e-6
@@ -84,7 +85,7 @@ SOLUTION_TABLES: Mapping[str, type[Row]] = {
 
 
 @dataclass(frozen=True)
-class PortChoice:
+class PortChoice(ShownInNotebooks):
     """Port choice on a corridor.
 
     Parameters

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema import Count, Day, Gauge, Identifier, Names, NonNegative, PositiveCount, Row, Text
+from optimizer.display import ShownInNotebooks
 from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
 
 Stock = Literal["wagons", "locomotives"]
@@ -109,7 +110,7 @@ def frame(rows: list[dict[str, Any]], model: type[Row]) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class RollingStock:
+class RollingStock(ShownInNotebooks):
     """Allocation of rolling stock on a corridor; checked when made.
 
     Parameters

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema import Count, Identifier, Row, Text
+from optimizer.display import ShownInNotebooks
 from optimizer.models.transshipment.reading import read_site
 from optimizer.models.transshipment.site import Call, Load, Site
 from optimizer.result import Solution
@@ -103,7 +104,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Transshipment:
+class Transshipment(ShownInNotebooks):
     """
     One terminal's plan.
 
