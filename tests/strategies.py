@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from optimizer.data.columns import frame
@@ -837,3 +838,25 @@ def train_corridors(draw: st.DrawFn) -> Corridor:
 # --------------------------------------------------------------------------------------------------------------------
 # 3d. Instance files and scenarios
 # --------------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def circulations(draw: st.DrawFn, max_trips: int = 6, max_depots: int = 2) -> Any:
+    """Small circulations: random links upwards, some trips and ends impossible, some trips optional."""
+    from optimizer.circulation.problem import Circulation
+
+    depots, trips = draw(st.integers(1, max_depots)), draw(st.integers(1, max_trips))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    tail, head = np.nonzero(np.triu(rng.random((trips, trips)) < 0.5, 1))
+    mixed = rng.permutation(trips)
+
+    def costs(holes: float) -> Any:
+        values = rng.integers(0, 30, (depots, trips)).astype(float)
+        return np.where(rng.random((depots, trips)) < holes, np.inf, values)
+
+    rate = rng.choice([1.0, 2.0], depots) if draw(st.booleans()) else np.ones(depots)
+    skip = np.where(rng.random(trips) < 0.3, rng.integers(0, 60, trips).astype(float), np.inf)
+    return Circulation(
+        rng.integers(0, trips + 1, depots), costs(0.1), costs(0.1), costs(0.1), mixed[tail], mixed[head],
+        rng.integers(0, 20, tail.size).astype(float), rate, skip,
+    )  # fmt: skip

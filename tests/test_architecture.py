@@ -22,6 +22,7 @@ LAYERS = {
     "flows": 2,
     "scheduling": 2,
     "choice": 2,
+    "circulation": 2,
     "solvers": 2,
     "network": 2,
     "verification": 2,

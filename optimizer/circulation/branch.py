@@ -1,0 +1,265 @@
+"""Branch and bound over a complete set of rotations: at which depot is each trip?
+
+Once every trip has its depot, each depot is one assignment (:mod:`assemble`), so branching on pairs of trip and depot
+is enough. Nodes are linear programmes over rotations with cuts; rotations enter as their reduced costs turn negative.
+The tree plunges towards shares near one and otherwise takes the node of least bound. Every node is also rounded.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from optimizer.circulation.assemble import Assembler, Rotations
+from optimizer.circulation.pool import RotationPool
+from optimizer.circulation.problem import Floats, Ints
+from optimizer.models.family import SolveOptions
+from optimizer.solvers.highs import make_highs
+
+FIRST_COLUMNS = 3_000
+NEXT_COLUMNS = 1_000
+WHOLE = 1e-6
+CANDIDATES = 10
+RELIABLE = 1
+TRIAL_ITERATIONS = 60
+LEAST_RISE = 1e-3
+LEFT_OUT_FACTOR = 20.0
+PLUNGE_UP = 0.5
+Decision = tuple[int, int, bool]
+"""Trip, depot, whether the trip is done by this depot."""
+
+
+@dataclass
+class Searched:
+    """Best rotations over the trips in question, their cost, a bound under the rotations of the pool, and nodes."""
+
+    rotations: Rotations | None
+    cost: float
+    bound: float
+    nodes: int
+
+
+class Tree:
+    """
+    The search.
+
+    Parameters
+    ----------
+    pool
+        Rotations over ``trips`` only.
+    trips
+        Trips to be done once (or left out where ``skip`` allows), in the graph's numbers.
+    vehicles
+        Shape (depots,).
+    price, depot_price
+        Prices under which the pool is complete; they choose the first columns.
+    limit
+        Reduced cost up to which the pool is complete; what is left out costs much more.
+    upper
+        Cost of the plan to beat.
+    step
+        1.0 where costs are whole numbers, so that bounds may be rounded up; else 0.0.
+    """
+
+    def __init__(
+        self, pool: RotationPool, trips: Ints, vehicles: Ints, price: Floats, depot_price: Floats, limit: float,
+        upper: float, step: float, assembler: Assembler, options: SolveOptions,
+    ) -> None:  # fmt: skip
+        self.pool, self.trips, self.vehicles = pool, trips, vehicles
+        self.upper, self.step, self.assembler = upper, step, assembler
+        self.best: Rotations | None = None
+        self.nodes = 0
+        self.root: tuple[Ints, Floats] = (np.zeros(0, np.int64), np.zeros(0))
+        graph = pool.graph
+        self._row = np.full(graph.num_trips, -1, np.int64)
+        self._row[trips] = np.arange(trips.size)
+        self._matrix = pool.rows()[np.concatenate([trips, graph.num_trips + np.arange(graph.num_depots)])].tocsc()
+        self._by_row = self._matrix.tocsr()
+        self._reduced = pool.reduced_costs(price, depot_price)
+        self._skip = graph.skip[trips]
+        self._can_skip = np.isfinite(self._skip)
+        self._left_out = np.where(self._can_skip, self._skip, np.maximum(price[trips], 0.0) + LEFT_OUT_FACTOR * limit)
+        self._highs = make_highs(options, {"threads": 1, "presolve": "off", "simplex_strategy": 1})
+        num, depots = trips.size, graph.num_depots
+        self._right = np.concatenate([np.ones(num), vehicles.astype(float)])
+        lower = np.concatenate([np.ones(num), np.full(depots, -highspy.kHighsInf)])
+        empty = np.zeros(0, np.int32)
+        self._highs.addRows(num + depots, lower, self._right, 0, np.zeros(num + depots, np.int32), empty, np.zeros(0))
+        index = np.arange(num, dtype=np.int32)
+        self._highs.addCols(
+            num, self._left_out, np.zeros(num), np.full(num, highspy.kHighsInf), num, index, index, np.ones(num)
+        )
+        self._active = np.zeros(pool.size, bool)
+        self._columns = np.zeros(0, np.int64)
+        self._closed = np.zeros(0, bool)
+        self._counter = itertools.count()
+        self._open: list[tuple[float, int, tuple[Decision, ...]]] = [(-np.inf, next(self._counter), ())]
+        self._plunge: list[tuple[float, int, tuple[Decision, ...]]] = []
+        self._rises: dict[Decision, list[float]] = {}
+        self._add(np.argsort(self._reduced, kind="stable")[:FIRST_COLUMNS])
+
+    def _add(self, new: Ints) -> None:
+        part = self._matrix[:, new]
+        self._highs.addCols(
+            new.size, self.pool.cost[new], np.zeros(new.size), np.full(new.size, highspy.kHighsInf), part.nnz,
+            part.indptr[:-1].astype(np.int32), part.indices.astype(np.int32), part.data,
+        )  # fmt: skip
+        self._active[new] = True
+        self._columns = np.concatenate([self._columns, new])
+        self._closed = np.concatenate([self._closed, np.zeros(new.size, bool)])
+
+    def _forbidden(self, decisions: tuple[Decision, ...]) -> np.ndarray:
+        """Shape (rotations,): those the decisions rule out."""
+        out = np.zeros(self.pool.size, bool)
+        for trip, depot, done in decisions:
+            a, b = self._by_row.indptr[self._row[trip]], self._by_row.indptr[self._row[trip] + 1]
+            holding = self._by_row.indices[a:b]
+            same = self.pool.depot[holding] == depot
+            out[holding[~same if done else same]] = True
+        return out
+
+    def _solve(self, decisions: tuple[Decision, ...]) -> tuple[float, Floats]:
+        """Bound and values (of the columns in the programme) at a node."""
+        forbidden = self._forbidden(decisions)
+        num = self.trips.size
+        while True:
+            closed = forbidden[self._columns]
+            changed = np.flatnonzero(closed != self._closed)
+            if changed.size:
+                upper = np.where(closed[changed], 0.0, highspy.kHighsInf)
+                self._highs.changeColsBounds(
+                    changed.size, (num + changed).astype(np.int32), np.zeros(changed.size), upper
+                )
+                self._closed = closed
+            self._highs.run()
+            solution = self._highs.getSolution()
+            duals = np.array(solution.row_dual)
+            duals[num:] = np.minimum(duals[num:], 0.0)
+            duals[:num] = np.minimum(duals[:num], self._left_out)
+            reduced = self.pool.cost - self._matrix.T @ duals
+            reduced[forbidden] = np.inf
+            bound = float(duals @ self._right + np.minimum(reduced, 0.0).sum())
+            missing = np.flatnonzero((reduced < -1e-7) & ~self._active)
+            cut_short = self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal
+            if not missing.size or bound > self.cutoff or cut_short:
+                return bound, np.array(solution.col_value)
+            self._add(missing[np.argsort(reduced[missing], kind="stable")[:NEXT_COLUMNS]])
+
+    @property
+    def cutoff(self) -> float:
+        """Nodes above cannot hold a better plan."""
+        return self.upper - self.step + 1e-6 if self.step else self.upper - 1e-9 * max(1.0, abs(self.upper))
+
+    def run(self, most_nodes: int, stop: Callable[[], bool], accept: Callable[[float, Rotations], None]) -> Searched:
+        """Go on from the last call until the tree is empty, ``most_nodes`` are done or ``stop`` says so."""
+        counter, open_nodes, plunge = self._counter, self._open, self._plunge
+        while (open_nodes or plunge) and self.nodes < most_nodes and not stop():
+            known, _, decisions = plunge.pop() if plunge else heapq.heappop(open_nodes)
+            if known > self.cutoff:
+                continue
+            self.nodes += 1
+            bound, values = self._solve(decisions)
+            bound = max(bound, known)
+            if not decisions:
+                self.root = self._positive(values)
+            if bound > self.cutoff:
+                continue
+            shares = self._shares(values)
+            self._round(shares, accept)
+            if bound > self.cutoff:
+                continue
+            branch = self._choose(shares, bound)
+            if branch is None:
+                continue
+            trip, depot = branch
+            up = (bound, next(counter), (*decisions, (trip, depot, True)))
+            down = (bound, next(counter), (*decisions, (trip, depot, False)))
+            nearer, other = (up, down) if shares[depot, self._row[trip]] >= PLUNGE_UP else (down, up)
+            heapq.heappush(open_nodes, other)
+            plunge.append(nearer)
+        bounds = [node[0] for node in (*open_nodes, *plunge)]
+        bound = min([self.upper, *bounds])
+        return Searched(self.best, self.upper, bound, self.nodes)
+
+    def _positive(self, values: Floats) -> tuple[Ints, Floats]:
+        """Rotations of the pool in the relaxation, and how much of each."""
+        taken = np.flatnonzero(values[self.trips.size :] > 1e-9)
+        return self._columns[taken], values[self.trips.size :][taken]
+
+    def _shares(self, values: Floats) -> Floats:
+        """Shape (depots, trips in question): how much of each trip each depot does."""
+        num, depots = self.trips.size, self.pool.graph.num_depots
+        columns, taken = self._positive(values)
+        shares = np.zeros((depots, num))
+        part = self._matrix[:num, columns]
+        rows, lengths = part.indices, np.diff(part.indptr)
+        np.add.at(shares, (np.repeat(self.pool.depot[columns], lengths), rows), np.repeat(taken, lengths))
+        return shares
+
+    def _round(self, shares: Floats, accept: Callable[[float, Rotations], None]) -> None:
+        """Give every trip to the depot that does most of it."""
+        depot_of = np.full(self.pool.graph.num_trips, -1, np.int64)
+        left_out = 1.0 - shares.sum(axis=0)
+        chosen = shares.argmax(axis=0)
+        skipped = self._can_skip & (left_out > shares.max(axis=0))
+        depot_of[self.trips] = np.where(skipped, -1, chosen)
+        cost, rotations = self.assembler.plan(depot_of, self.vehicles)
+        cost += float(self._skip[skipped].sum())
+        if cost < self.upper - 1e-9 * max(1.0, abs(self.upper)):
+            self.upper, self.best = cost, rotations
+            accept(cost, rotations)
+
+    def _choose(self, shares: Floats, bound: float) -> tuple[int, int] | None:
+        """
+        Trip and depot to decide; None when every trip has its depot.
+
+        Candidates are the shares nearest to one half, one of each kind: trips that move together share alike. Those
+        not tried before are tried by a few dual simplex iterations (strong branching), the rest are guessed from
+        earlier rises (Achterberg, Koch and Martin, Operations Research Letters 33, 2005).
+        """
+        fraction = np.minimum(shares, 1.0 - shares)
+        if fraction.max(initial=0.0) <= WHOLE:
+            return None
+        depots, places = np.nonzero(fraction > WHOLE)
+        kinds = np.unique(np.round(np.vstack([shares[:, places], depots]), 6), axis=1, return_index=True)[1]
+        order = kinds[np.argsort(-fraction[depots[kinds], places[kinds]], kind="stable")][:CANDIDATES]
+        basis = self._highs.getBasis()
+        best: tuple[float, int, int] | None = None
+        for at in order:
+            depot, trip = int(depots[at]), int(self.trips[places[at]])
+            share = float(shares[depot, places[at]])
+            gains = []
+            for done in (True, False):
+                key, distance = (trip, depot, done), 1.0 - share if done else share
+                rises = self._rises.setdefault(key, [])
+                if len(rises) < RELIABLE:
+                    rise = max(0.0, self._try(key, basis) - bound)
+                    rises.append(rise / distance)
+                    gains.append(rise)
+                else:
+                    gains.append(float(np.mean(rises)) * distance)
+            score = max(gains[0], LEAST_RISE) * max(gains[1], LEAST_RISE)
+            if best is None or score > best[0]:
+                best = score, trip, depot
+        self._highs.setBasis(basis)
+        assert best is not None
+        return best[1:]
+
+    def _try(self, decision: Decision, basis: highspy.HighsBasis) -> float:
+        """Objective after a few iterations with one more decision; no bound, since no rotations enter."""
+        holding = self._forbidden((decision,))[self._columns] & ~self._closed
+        changed = np.flatnonzero(holding)
+        index, zeros = (self.trips.size + changed).astype(np.int32), np.zeros(changed.size)
+        self._highs.changeColsBounds(changed.size, index, zeros, zeros)
+        self._highs.setOptionValue("simplex_iteration_limit", TRIAL_ITERATIONS)
+        self._highs.run()
+        value = float(self._highs.getInfo().objective_function_value)
+        self._highs.setOptionValue("simplex_iteration_limit", 2**31 - 1)
+        self._highs.changeColsBounds(changed.size, index, zeros, np.full(changed.size, highspy.kHighsInf))
+        self._highs.setBasis(basis)
+        return value
