@@ -20,6 +20,8 @@ demo: install
 	$(BIN)/corridor verify $(INSTANCE) results/transshipment
 	$(BIN)/corridor solve rolling-stock $(INSTANCE) --gap 0.01 --out results/rolling-stock --force
 	$(BIN)/corridor verify $(INSTANCE) results/rolling-stock
+	$(BIN)/corridor report results/port-choice results/transshipment results/rolling-stock --instance $(INSTANCE) \
+		--sensitivity 8 --out results/report.html --force
 
 test: install
 	$(BIN)/python -m pytest -n auto
