@@ -90,6 +90,7 @@ class ChainCosts:
             cache(self._where_it_enters),
         )  # fmt: skip
         self._line_haul, self._insurance = cache(self._most_specific), cache(self._insured_share)
+        self._entry_fees = cache(self._entry_charges)
 
     def of_commodity(self, commodity_id: str) -> ArcCosts:
         """Costs of every arc for one commodity; KeyError for an unknown one."""
@@ -112,7 +113,8 @@ class ChainCosts:
         time_h["border"] += self.border_h
         variability_h += self.border_sd_h
         money["fees"] += self.border_usd[0] / t_per_feu if box else self.border_usd[1]
-        money["fees"] += self._entry_fees(form, t_per_feu)
+        entry_per_feu, entry_per_t = self._entry_fees(form)
+        money["fees"] += entry_per_feu / t_per_feu + entry_per_t
         money["insurance"] += self._insurance(form) * float(commodity["value_usd_per_t"])
 
         legs = self.row[self.is_sea]
@@ -252,12 +254,12 @@ class ChainCosts:
         inside_tail, inside_head = (np.isin(c.astype(str), countries) for c in (self.tail_country, self.head_country))
         return (self.is_link | self.is_sea) & ~inside_tail & inside_head
 
-    def _entry_fees(self, form: str, t_per_feu: float) -> Floats:
-        fees = np.zeros(len(self.row))
+    def _entry_charges(self, form: str) -> tuple[Floats, Floats]:
+        """Entry fees of every arc: per FEU, and per tonne."""
+        per_feu, per_t = np.zeros(len(self.row)), np.zeros(len(self.row))
         for fee in self._fitting("entry_fee", form).itertuples(index=False):
-            per_t = fee.value / t_per_feu if fee.unit == "usd_per_feu" else fee.value
-            fees[self._enters(fee.countries)] += per_t
-        return fees
+            (per_feu if fee.unit == "usd_per_feu" else per_t)[self._enters(fee.countries)] += fee.value
+        return per_feu, per_t
 
     def _insured_share(self, form: str) -> Floats:
         """Insurance on every arc as a share of the value."""
