@@ -249,7 +249,9 @@ def explain(
         raise ResultError(f"the result is {result.status} and holds no plan, so there is nothing to explain in it")
     check_limits(time_limit_s, result.gap_asked, result.seed)
     options = SolveOptions(None, time_limit_s, result.gap_asked, result.seed, stop=stop or threading.Event())
-    return family.explain(problem, result.solution, Inquiry(subject, forced, avoid, options))
+    assert result.cost is not None  # as there is a plan
+    bound = -math.inf if result.bound is None else result.bound
+    return family.explain(problem, result.solution, Inquiry(subject, forced, avoid, options, result.cost, bound))
 
 
 def certificate(problem: Problem, result: Result) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,12 +64,16 @@ class Inquiry:
         the family's own choice of alternatives.
     options
         Limits of every solve.
+    cost, bound
+        Of the plan asked about; not a number, and minus infinity, where they are not known.
     """
 
     subject: str
     forced: str = ""
     avoid: str = ""
     options: SolveOptions = field(default_factory=SolveOptions)
+    cost: float = math.nan
+    bound: float = -math.inf
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from optimizer.models.family import Family, SolveOptions
+from optimizer.models.family import Explanation, Family, Inquiry, SolveOptions
 from optimizer.models.rolling_stock.problem import SOLUTION_TABLES, RollingStock
 from optimizer.result import Outcome, Solution, Violation
 
@@ -64,6 +64,12 @@ def _report(problem: RollingStock, solution: Solution) -> Any:
     return report(problem, solution)
 
 
+def _explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Explanation:
+    from optimizer.models.rolling_stock.explain import explain
+
+    return explain(problem, solution, inquiry)
+
+
 FAMILY = Family(
     name="rolling-stock",
     problem=RollingStock,
@@ -74,7 +80,9 @@ FAMILY = Family(
     export=_export,
     kpis=_kpis,
     report=_report,
+    explain=_explain,
     proofs={
+        "engine": "least costs of parts of the horizon at prices that join them, or the dual bound of the exact method",
         "exact": "dual bound of the linear relaxation, or of the last search that looked at all plans",
         "crosscheck": "dual bound of the second formulation",
     },
