@@ -16,6 +16,7 @@ PROGRAMS = {
     "traffic-assignment": "benchmarks.traffic_assignment",
     "transshipment": "benchmarks.transshipment",
     "transshipment-ladder": "benchmarks.transshipment_ladder",
+    "job-shop": "benchmarks.job_shop",
     "rolling-stock": "benchmarks.rolling_stock",
 }
 """Name on the command line -> module."""

@@ -3,8 +3,8 @@
 Every walker works for a fixed amount of work a round, on a pool of its own; after each round the pools are merged. What
 is found depends on seed, number of walkers and rounds only, not on the clock.
 
-Sources: Mastrolilli and Gambardella, J. Scheduling 3, 2000 (neighbourhood); Peng, Lü and Cheng, Computers & Operations
-Research 53, 2015, and González, Vela and Varela, EJOR 245, 2015 (tabu search with path relinking).
+Sources: Peng, Lü and Cheng, Computers & Operations Research 53, 2015, and González, Vela and Varela, EJOR 245, 2015
+(tabu search with path relinking).
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from optimizer.scheduling import kernels
-from optimizer.scheduling.problem import FlexibleJobShop, Ints
+from optimizer.scheduling import kernels, tabu_kernels
+from optimizer.scheduling.problem import FlexibleJobShop, Ints, Schedule
 
-ROUND_WORK = 40_000_000
-"""Operations looked at by a walker in a round: some tenths of a second."""
+ROUND_WORK = 10_000_000
+"""Operations looked at by a walker in a round: about a tenth of a second."""
 PATIENCE = 4_000
 POOL = 10
-LOOKED_AT = int(__import__("os").environ.get("LA", "4"))
+NOISE_PERCENT = 30
 
 
 @dataclass(frozen=True)
@@ -38,73 +39,78 @@ class Solution:
 class Walker:
     """One thread's search: its random numbers, its pool of good solutions and the run it is in."""
 
-    def __init__(self, problem: FlexibleJobShop, seed: int, number: int) -> None:
-        self.problem = problem
+    def __init__(self, problem: FlexibleJobShop, preferred: npt.NDArray[np.bool_], seed: int, number: int) -> None:
         self.pool: list[Solution] = []
-        self.best: Solution | None = None
+        self._problem = problem
+        self._preferred = preferred
         count = problem.num_operations
         jobs = np.diff(problem.job_start) > 0
-        starts, self._last = problem.job_start[:-1][jobs], problem.job_start[1:][jobs] - 1
-        self._previous, self._following = np.arange(-1, count - 1), np.arange(1, count + 1)
-        self._previous[starts], self._following[self._last] = -1, -1
+        starts, last = problem.job_start[:-1][jobs], problem.job_start[1:][jobs] - 1
+        previous, following = np.arange(-1, count - 1), np.arange(1, count + 1)
+        previous[starts], following[last] = -1, -1
+
+        def blank() -> Ints:
+            return np.zeros(count, np.int64)
+
+        self._shop = kernels.Shop(previous, following, last, problem.option_start, problem.machine, problem.duration)
+        self._orders = kernels.Orders(blank(), blank(), blank(), blank(), np.zeros(problem.num_machines, np.int64))
+        self._times = kernels.Times(blank(), blank(), blank(), blank())
+        self._tabu = tabu_kernels.Tabu(
+            np.zeros((count, count), np.int32), np.zeros((count, problem.num_machines), np.int32)
+        )
+        self._found = tabu_kernels.Best(blank(), blank(), blank())
+        self._counters = np.zeros(3, np.int64)
         self._random = np.random.default_rng((seed, number))
         self._state = self._random.integers(1, 2**63, 1, np.uint64)
-        self._machine, self._length, self._before, self._after = (np.zeros(count, np.int64) for _ in range(4))
-        self._first = np.zeros(problem.num_machines, np.int64)
-        self._tabu_arc = np.zeros((count, count), np.int32)
-        self._tabu_machine = np.zeros((count, problem.num_machines), np.int32)
-        self._counters = np.zeros(3, np.int64)
-        self._best_machine, self._best_head, self._best_order = (np.zeros(count, np.int64) for _ in range(3))
         self._duration = np.full((count, problem.num_machines), -1)
         self._duration[problem.operation_of_option, problem.machine] = problem.duration
         self._base = 10 + problem.num_jobs // problem.num_machines
         self._running = False
-        self._starts = 0 if number == 0 else 1
+        self._number = number
+        self._starts = number
 
     def work(self, amount: int, target: int) -> None:
         """Search for ``amount`` more, or until ``target`` is reached."""
         while amount > 0:
             if not self._running:
                 self._begin()
-            problem = self.problem
-            amount -= max(1, kernels.tabu_search(
-                self._previous, self._following, self._last, problem.option_start, problem.machine, problem.duration,
-                self._machine, self._length, self._before, self._after, self._first, self._tabu_arc,
-                self._tabu_machine, self._base, LOOKED_AT, amount, PATIENCE, target, self._state, self._counters,
-                self._best_machine, self._best_head, self._best_order,
-            ))  # fmt: skip
+            amount -= tabu_kernels.tabu_search(
+                self._shop, self._orders, self._times, self._tabu, self._base, amount, PATIENCE, target, self._state,
+                self._counters, self._found,
+            )  # fmt: skip
             reached = self._counters[2] <= target
             if reached or self._counters[1] >= PATIENCE:
                 self._running = False
-                self.pool = merged([*self.pool, self._found()])
+                self.pool = merged([*self.pool, self._best_of_run()])
             if reached:
                 return
 
     def good(self) -> list[Solution]:
         """The pool and the best of the run it is in."""
-        return merged([*self.pool, self._found()]) if self._running else self.pool
+        return merged([*self.pool, self._best_of_run()]) if self._running else self.pool
 
-    def _found(self) -> Solution:
-        place = np.empty(self._best_order.size, np.int64)
-        place[self._best_order] = np.arange(place.size)
-        sequence = np.lexsort((place, self._best_head))
-        return Solution(int(self._counters[2]), self._best_machine.copy(), self._best_head.copy(), sequence)
+    def _best_of_run(self) -> Solution:
+        place = np.empty(self._found.order.size, np.int64)
+        place[self._found.order] = np.arange(place.size)
+        sequence = np.lexsort((place, self._found.head))
+        return Solution(int(self._counters[2]), self._found.machine_of.copy(), self._found.head.copy(), sequence)
 
     def _begin(self) -> None:
-        problem = self.problem
+        problem = self._problem
         if len(self.pool) < POOL:
             sequence = np.empty(problem.num_operations, np.int64)
-            left = problem.tail() + problem.shortest
-            noise = 0 if self._starts == 0 else 30
+            # By turns on the machines of the balanced loads and on all; the first two walkers begin without noise.
+            allowed = self._preferred if self._starts % 2 == 0 else np.ones(problem.machine.size, np.bool_)
+            noise = NOISE_PERCENT if self._starts > self._number or self._number > 1 else 0
+            kernels.dispatch(problem.job_start, self._shop, allowed, problem.tail() + problem.shortest,
+                             noise, self._state, sequence, self._orders)  # fmt: skip
             self._starts += 1
-            kernels.dispatch(problem.job_start, problem.option_start, problem.machine, problem.duration, left, noise,
-                             self._state, sequence, self._machine, self._length)  # fmt: skip
         else:
             one, other = self._random.choice(len(self.pool), 2, replace=False)
             sequence = self._between(self.pool[one], self.pool[other])
-        kernels.link(sequence, self._machine, self._before, self._after, self._first)
-        self._tabu_arc[:] = 0
-        self._tabu_machine[:] = 0
+        kernels.link(sequence, self._orders)
+        self._tabu.arc[:] = 0
+        self._tabu.machine[:] = 0
         self._counters[:] = 0, 0, -1
         self._running = True
 
@@ -113,8 +119,9 @@ class Walker:
         share = self._random.uniform(0.3, 0.7)
         place = np.empty((2, one.sequence.size))
         place[0, one.sequence] = place[1, other.sequence] = np.arange(one.sequence.size)
-        self._machine[:] = np.where(self._random.random(one.machine.size) < share, other.machine, one.machine)
-        self._length[:] = self._duration[np.arange(self._machine.size), self._machine]
+        machine = np.where(self._random.random(one.machine.size) < share, other.machine, one.machine)
+        self._orders.machine_of[:] = machine
+        self._orders.length[:] = self._duration[np.arange(machine.size), machine]
         return np.argsort((1 - share) * place[0] + share * place[1], kind="stable")
 
 
@@ -133,18 +140,43 @@ def merged(solutions: Sequence[Solution]) -> list[Solution]:
 
 
 class Search:
-    """Walkers side by side; ``round`` by round the best schedule gets shorter."""
+    """
+    Walkers side by side; ``round`` by round the best schedule gets shorter.
 
-    def __init__(self, problem: FlexibleJobShop, seed: int, walkers: int = 1) -> None:
-        self._walkers = [Walker(problem, seed, number) for number in range(walkers)]
-        self.best: Solution | None = None
+    Parameters
+    ----------
+    preferred
+        Bool per option: machines that every second start is built on, at least one of each operation.
+    """
 
-    def round(self, target: int, work: int = ROUND_WORK) -> Solution:
-        """One round of all walkers; returns the best solution so far."""
+    def __init__(
+        self, problem: FlexibleJobShop, preferred: npt.NDArray[np.bool_], seed: int = 0, walkers: int = 1
+    ) -> None:
+        self._problem = problem
+        self._walkers = [Walker(problem, preferred, seed, number) for number in range(walkers)]
+
+    def round(self, target: int, work: int = ROUND_WORK) -> Schedule:
+        """One round of all walkers, shorter when one of them reaches ``target``; returns the best schedule so far."""
         with ThreadPoolExecutor(len(self._walkers)) as threads:
             list(threads.map(lambda walker: walker.work(work, target), self._walkers))
         pool = merged([solution for walker in self._walkers for solution in walker.good()])
+        if len(self._walkers) > 1:
+            for walker in self._walkers:
+                walker.pool = list(pool)
+        return self._schedule(pool[0])
+
+    def add(self, schedule: Schedule) -> None:
+        """A schedule found elsewhere joins the pools."""
+        operation = np.arange(schedule.start.size)
+        machine = self._problem.machine[schedule.option]
+        # Operations of no length come before what starts with them, in the order of their jobs.
+        end = schedule.start + self._problem.duration[schedule.option]
+        sequence = np.lexsort((operation, end, schedule.start))
+        solution = Solution(schedule.makespan, machine, schedule.start, sequence)
         for walker in self._walkers:
-            walker.pool = list(pool) if len(self._walkers) > 1 else walker.pool
-        self.best = pool[0]
-        return self.best
+            walker.pool = merged([*walker.pool, solution])
+
+    def _schedule(self, solution: Solution) -> Schedule:
+        problem = self._problem
+        chosen = problem.machine == solution.machine[problem.operation_of_option]
+        return Schedule(np.flatnonzero(chosen), solution.start.copy(), solution.makespan)

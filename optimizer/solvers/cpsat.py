@@ -38,6 +38,7 @@ def solve_cpsat(
     workers: int = 2,
     hint: Mapping[cp_model.IntVar, int] | None = None,
     work_limit: float | None = None,
+    parameters: Mapping[str, bool | int | float] | None = None,
 ) -> CpSatResult:
     """
     Solve a minimisation (or a model without objective: objective and bound are then zero).
@@ -53,6 +54,8 @@ def solve_cpsat(
         Values to start from, for any of the variables; replaces hints that the model holds.
     work_limit
         Deterministic work after which the run ends by itself, roughly seconds; unlike a time limit it repeats.
+    parameters
+        Further parameters of CP-SAT by name.
 
     Raises
     ------
@@ -74,6 +77,8 @@ def solve_cpsat(
         solver.parameters.max_time_in_seconds = options.time_limit_s
     if work_limit is not None:
         solver.parameters.max_deterministic_time = work_limit
+    for name, setting in (parameters or {}).items():
+        setattr(solver.parameters, name, setting)
     # The command handles Ctrl-C; CP-SAT would take the signal for itself.
     solver.parameters.catch_sigint_signal = False
     has_objective = model.has_objective()
