@@ -35,6 +35,8 @@ FOLDERS = {"fjsp": True, "jsp-classic": False}
 """Folder -> whether its files are flexible."""
 METHODS = ("engine", "plain CP-SAT")
 POLL_S = 0.01
+SPREAD = 10
+"""Instances are taken in so many passes over the sets, so that a run cut short has some of each."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def run(argv: Sequence[str]) -> None:
         print(f"\njob-shop: {DATA} is not there, skipped")
         return
     chosen = [name for at, name in enumerate(known) if at % options.every == 0 and options.only in name]
+    chosen = [name for start in range(SPREAD) for name in chosen[start::SPREAD]]
     runs = {one.key: one for one in _stored(options.results)}
     solve_engine(FlexibleJobShop.from_jobs([[[(0, 1), (1, 2)], [(0, 2)]], [[(1, 3), (0, 1)]]], 2), SolveOptions())
     for name, method in itertools.product(chosen, options.methods.split(",")):

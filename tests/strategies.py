@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from optimizer.data.columns import frame
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.data.schema import TABLES, Config, Scenario
+from optimizer.scheduling.problem import FlexibleJobShop
 
 _EMPTY = {name: frame(model, {}) for name, model in TABLES.items()}
 
@@ -860,3 +861,22 @@ def circulations(draw: st.DrawFn, max_trips: int = 6, max_depots: int = 2) -> An
         rng.integers(0, trips + 1, depots), costs(0.1), costs(0.1), costs(0.1), mixed[tail], mixed[head],
         rng.integers(0, 20, tail.size).astype(float), rate, skip,
     )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# 7. Job shops
+# --------------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def job_shops(draw: st.DrawFn, max_jobs: int = 3, max_operations: int = 5, max_machines: int = 3) -> FlexibleJobShop:
+    """Small flexible job shops; durations of zero and jobs without operations may be among them."""
+    num_machines = draw(st.integers(1, max_machines))
+    options = st.dictionaries(st.integers(0, num_machines - 1), st.integers(0, 9), min_size=1, max_size=num_machines)
+    jobs: list[list[list[tuple[int, int]]]] = []
+    left = max_operations
+    for _ in range(draw(st.integers(1, max_jobs))):
+        job = draw(st.lists(options, max_size=min(3, left)))
+        left -= len(job)
+        jobs.append([sorted(operation.items()) for operation in job])
+    return FlexibleJobShop.from_jobs(jobs, num_machines)
