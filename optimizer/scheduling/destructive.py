@@ -17,7 +17,7 @@ from optimizer.scheduling.exact import build, schedule_of
 from optimizer.scheduling.problem import FlexibleJobShop, Schedule
 from optimizer.solvers.cpsat import solve_cpsat
 
-FIRST_EFFORT = 0.03
+FIRST_EFFORT = 0.06
 """Deterministic work of CP-SAT."""
 LEAST_SHARE = 0.125
 """Of the range: what would raise the bound by less is not worth an attempt; more effort on the rest is."""

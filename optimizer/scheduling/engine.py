@@ -25,9 +25,9 @@ from optimizer.scheduling.search import ROUND_WORK, Search
 
 FIRST_WORK = ROUND_WORK // 10
 """Of the round before the first attempt of CP-SAT, which decides what is small."""
-ROUNDS_PER_EFFORT = 80.0
+ROUNDS_PER_EFFORT = 50.0
 """Rounds of search in the time of one unit of CP-SAT's deterministic work."""
-ROUNDS_PER_OPTION = 0.004
+ROUNDS_PER_OPTION = 0.002
 """Likewise for stating and simplifying a model."""
 MOST_PATIENCE = 3
 """Search gets as much work as CP-SAT, or up to so many times as much after as many attempts that changed nothing."""

@@ -24,15 +24,22 @@ ROUND_WORK = 10_000_000
 PATIENCE = 4_000
 POOL = 10
 NOISE_PERCENT = 30
+LEAST_DISTANCE = 0.1
+"""Share of operations that come behind another one on their machines in two solutions of a pool."""
+FRESH_STARTS = 0.1
+"""Share of runs that begin anew although the pool is full."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Makespan, machine per operation, start per operation, and all operations in order of their starts."""
+    """
+    Makespan; machine, start and predecessor on the machine (-1: none) of each operation; all in order of their starts.
+    """
 
     makespan: int
     machine: Ints
     start: Ints
+    before: Ints
     sequence: Ints
 
 
@@ -93,11 +100,11 @@ class Walker:
         place = np.empty(self._found.order.size, np.int64)
         place[self._found.order] = np.arange(place.size)
         sequence = np.lexsort((place, self._found.head))
-        return Solution(int(self._counters[2]), self._found.machine_of.copy(), self._found.head.copy(), sequence)
+        return solution_of(int(self._counters[2]), self._found.machine_of.copy(), self._found.head.copy(), sequence)
 
     def _begin(self) -> None:
         problem = self._problem
-        if len(self.pool) < POOL:
+        if len(self.pool) < POOL or self._random.random() < FRESH_STARTS:
             sequence = np.empty(problem.num_operations, np.int64)
             # By turns on the machines of the balanced loads and on all; the first two walkers begin without noise.
             allowed = self._preferred if self._starts % 2 == 0 else np.ones(problem.machine.size, np.bool_)
@@ -125,18 +132,25 @@ class Walker:
         return np.argsort((1 - share) * place[0] + share * place[1], kind="stable")
 
 
+def solution_of(makespan: int, machine: Ints, start: Ints, sequence: Ints) -> Solution:
+    """With the predecessors that follow from machines and sequence."""
+    by_machine = sequence[np.argsort(machine[sequence], kind="stable")]
+    before = np.full(machine.size, -1)
+    same = machine[by_machine[1:]] == machine[by_machine[:-1]]
+    before[by_machine[1:][same]] = by_machine[:-1][same]
+    return Solution(makespan, machine, start, before, sequence)
+
+
 def merged(solutions: Sequence[Solution]) -> list[Solution]:
-    """The best ``POOL`` that differ in makespan, machines or starts, best first."""
+    """The best ``POOL`` that keep their distance, best first."""
     kept: list[Solution] = []
     for solution in sorted(solutions, key=lambda solution: solution.makespan):
-        if not any(
-            solution.makespan == other.makespan
-            and np.array_equal(solution.machine, other.machine)
-            and np.array_equal(solution.start, other.start)
-            for other in kept
-        ):
+        least = LEAST_DISTANCE * solution.before.size
+        if all(np.count_nonzero(solution.before != other.before) > least for other in kept):
             kept.append(solution)
-    return kept[:POOL]
+            if len(kept) == POOL:
+                break
+    return kept
 
 
 class Search:
@@ -172,7 +186,7 @@ class Search:
         # Operations of no length come before what starts with them, in the order of their jobs.
         end = schedule.start + self._problem.duration[schedule.option]
         sequence = np.lexsort((operation, end, schedule.start))
-        solution = Solution(schedule.makespan, machine, schedule.start, sequence)
+        solution = solution_of(schedule.makespan, machine, schedule.start, sequence)
         for walker in self._walkers:
             walker.pool = merged([*walker.pool, solution])
 
