@@ -63,7 +63,7 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--every", type=int, default=10, help="take every n-th instance of a set only")
     parser.add_argument("--only", default="", help="instances whose name contains this")
-    parser.add_argument("--seconds", type=float, default=8.0, help="processor seconds a run, of all workers")
+    parser.add_argument("--seconds", type=float, default=6.0, help="processor seconds a run, of all workers")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run after; print what is there")
