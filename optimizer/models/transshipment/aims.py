@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.models.transshipment.choices import Choice
 from optimizer.models.transshipment.dispatch import Aim
 from optimizer.models.transshipment.groups import Group, least_units
+from optimizer.models.transshipment.problem import wait_units
 from optimizer.models.transshipment.relaxation_model import Relaxation
 from optimizer.models.transshipment.site import Site
 
@@ -23,10 +25,16 @@ class Aims:
 
 
 def fallbacks(site: Site, groups: Sequence[Group]) -> dict[str, tuple[Aim, ...]]:
-    """By load: its choices, the cheapest first."""
+    """By load: its choices, the cheapest first when the two trains' waiting counts as if it were for this load alone."""
+
+    def rank(choice: Choice) -> tuple[int, int, str]:
+        onward, inbound = choice.onward, site.call[choice.load.call_id]
+        waiting = wait_units(inbound, choice.inbound_ready) + wait_units(onward, choice.onward_ready)
+        return least_units(site, choice) + waiting, choice.onward_ready, onward.call_id
+
     found: dict[str, tuple[Aim, ...]] = {}
     for group in groups:
-        ordered = sorted(group.choices, key=lambda c: (least_units(site, c), c.onward_ready, c.onward.call_id))
+        ordered = sorted(group.choices, key=rank)
         aims = tuple((choice.onward.call_id, choice.way) for choice in ordered)
         found |= {load.load_id: aims for load in group.members}
     return found

@@ -131,6 +131,25 @@ class Player:
         if units is not None and (self.best[2] is None or units < self.best[2]):
             self.best = chosen.copy(), aims.copy(), units
 
+    def settle(self) -> None:
+        """
+        Aim every load at what became of it, where the best plan then costs no more.
+
+        A plan that leaves little to the fallbacks does not change far away when it is changed somewhere.
+        """
+        chosen, aims, units = self.best
+        if units is None:
+            return
+        self.chosen, self.aims = chosen.copy(), aims.copy()
+        self._cost()
+        for i, (onward, by) in enumerate(zip(self.at.load.going, self.at.load.by, strict=True)):
+            if onward != NONE:
+                self.chosen[i] = self._choice(i, self.calls[onward].call_id, WAYS[by])
+        settled = self._cost()
+        if settled is not None and settled <= units:
+            self.best = self.chosen.copy(), self.aims.copy(), settled
+        self.chosen, self.aims, self.units = self.best[0].copy(), self.best[1].copy(), self.best[2]
+
     def search(self, moves: int, hot: float, cold: float) -> None:
         """Anneal the aims at hand over the whole horizon; temperatures are shares of their cost."""
         if self.units is not None:

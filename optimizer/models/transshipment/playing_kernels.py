@@ -95,12 +95,12 @@ POSITION = {
 
 @njit(cache=True, nogil=True)
 def copy(of: Position, to: Position, trains: int, first_load: int, last_load: int, g: Ground) -> None:
-    """A position up to ``trains``, with the loads between two numbers."""
+    """A position: all trains, pairs of the first ``trains``, and the loads between two numbers."""
     pairs = g.train[trains].first_pair
-    to.train[:trains] = of.train[:trains]
-    to.room[:trains] = of.room[:trains]
-    to.to_move[:trains] = of.to_move[:trains]
-    to.fetch[:trains] = of.fetch[:trains]
+    to.train[:] = of.train
+    to.room[:] = of.room
+    to.to_move[:] = of.to_move
+    to.fetch[:] = of.fetch
     to.head[:pairs] = of.head[:pairs]
     to.load[first_load:last_load] = of.load[first_load:last_load]
     to.works[first_load:last_load] = of.works[first_load:last_load]

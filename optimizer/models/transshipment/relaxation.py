@@ -61,16 +61,16 @@ def _trains(r: Relaxation) -> None:
         first, last = r.bucket(r.lowest(call)), r.bucket(call.latest)
         r.left[call.call_id] = {k: r.rows.column(1.0) for k in span_ends(r, first, last)}
         columns = list(r.left[call.call_id].values())
-        r.rows.row([(columns[-1], 1.0)], low=1.0)
+        r.rows.row(call.depart, [(columns[-1], 1.0)], low=1.0)
         for one, two in itertools.pairwise(columns):
-            r.rows.row([(two, 1.0), (one, -1.0)], low=0.0)
+            r.rows.row(call.depart, [(two, 1.0), (one, -1.0)], low=0.0)
         here = r.bucket(call.arrive + 1)
         r.come[call.call_id] = {k: r.rows.column(1.0) for k in range(here, last + 1)}
         come = list(r.come[call.call_id].values())
         for one, two in itertools.pairwise(come):
-            r.rows.row([(two, 1.0), (one, -1.0)], low=0.0)
+            r.rows.row(call.arrive, [(two, 1.0), (one, -1.0)], low=0.0)
         for k, column in r.left[call.call_id].items():
-            r.rows.row([(r.come[call.call_id][k], 1.0), (column, -1.0)], low=0.0)
+            r.rows.row(r.ends(k), [(r.come[call.call_id][k], 1.0), (column, -1.0)], low=0.0)
         r.wait[call.call_id] = r.rows.column(float(max(0, call.latest - call.depart)), float(call.wait_cents_per_h))
 
 
@@ -97,15 +97,15 @@ def _loads(r: Relaxation, serve_all: bool) -> None:
                 fate.append((column, 1.0))
                 linked[call.call_id, k].append((column, 1.0))
                 room[call.call_id, unit, k].append((column, float(amount)))
-        r.rows.row(fate, low=count, high=count)
+        r.rows.row(r.site.call[load.call_id].arrive, fate, low=count, high=count)
         for (call_id, k), terms in linked.items():
             share, constant = r.leaves_in(r.site.call[call_id], k, -count)
-            r.rows.row(terms + share, high=-constant)
+            r.rows.row(r.ends(k), terms + share, high=-constant)
     for (call_id, unit, k), terms in room.items():
         call = r.site.call[call_id]
         scale = 1.0 / max(1, call.room[unit])
         share, constant = r.leaves_in(call, k, -call.room[unit] * scale)
-        r.rows.row([(column, amount * scale) for column, amount in terms] + share, high=-constant)
+        r.rows.row(r.ends(k), [(column, amount * scale) for column, amount in terms] + share, high=-constant)
 
 
 def _waits(r: Relaxation) -> None:
@@ -118,7 +118,7 @@ def _waits(r: Relaxation) -> None:
                 share, one = r.leaves_in(call, k, -float(leaves - call.depart))
                 terms += share
                 constant += one
-        r.rows.row(merged(terms), low=-constant)
+        r.rows.row(call.depart, merged(terms), low=-constant)
     for g, group in enumerate(r.groups):
         inbound, count = r.site.call[group.load.call_id], float(len(group.members))
         asked: dict[str, list[Term]] = defaultdict(list)
@@ -135,13 +135,13 @@ def _waits(r: Relaxation) -> None:
                 k = r.bucket(choice.inbound_ready) - 1
                 direct[k] += takes
         for call_id, terms in asked.items():
-            r.rows.row([(r.wait[call_id], 1.0), *terms], low=0.0)
+            r.rows.row(r.site.call[call_id].depart, [(r.wait[call_id], 1.0), *terms], low=0.0)
         if direct:
             cumulated: list[Term] = []
             for k in sorted(direct, reverse=True):
                 cumulated = cumulated + direct[k]
                 share, constant = r.share_left(inbound, k, count)
-                r.rows.row(cumulated + share, high=count - constant)
+                r.rows.row(inbound.depart, cumulated + share, high=count - constant)
 
 
 def _tracks(r: Relaxation) -> None:
@@ -162,4 +162,4 @@ def _tracks(r: Relaxation) -> None:
                     share, one = r.share_left(call, k, -1.0, up=True)
                     terms += share
                     constant += one
-                r.rows.row(terms, high=len(tracks) - constant)
+                r.rows.row(r.ends(k), terms, high=len(tracks) - constant)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,31 +21,54 @@ SINGLE = 4
 Term = tuple[int, float]
 
 
+def _numbers() -> array[float]:
+    return array("d")
+
+
+def _places() -> array[int]:
+    return array("l")
+
+
 @dataclass
 class Rows:
-    """A linear model as it grows: columns with cost and bounds, rows with bounds."""
+    """
+    A linear model as it grows: columns from 0 up with cost and upper bound, rows with bounds.
 
-    cost: list[float] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
-    row_of: list[int] = field(default_factory=list)
-    column_of: list[int] = field(default_factory=list)
-    factor: list[float] = field(default_factory=list)
+    Attributes
+    ----------
+    minute
+        By row: the minute around which it lies, by which windows of time are cut.
+    """
+
+    cost: array[float] = field(default_factory=_numbers)
+    upper: array[float] = field(default_factory=_numbers)
+    low: array[float] = field(default_factory=_numbers)
+    high: array[float] = field(default_factory=_numbers)
+    minute: array[int] = field(default_factory=_places)
+    row_of: array[int] = field(default_factory=_places)
+    column_of: array[int] = field(default_factory=_places)
+    factor: array[float] = field(default_factory=_numbers)
 
     def column(self, upper: float, cost: float = 0.0) -> int:
         self.cost.append(cost)
         self.upper.append(upper)
         return len(self.cost) - 1
 
-    def row(self, terms: Iterable[Term], low: float = -np.inf, high: float = np.inf) -> None:
+    def row(self, minute: int, terms: Iterable[Term], low: float = -np.inf, high: float = np.inf) -> None:
         number = len(self.low)
+        self.minute.append(minute)
         self.low.append(low)
         self.high.append(high)
         for column, factor in terms:
             self.row_of.append(number)
             self.column_of.append(column)
             self.factor.append(factor)
+
+    def sum(self, minute: int, terms: Sequence[Term]) -> int:
+        """A column that is at least the sum of terms, none of them negative: a long sum of many rows, written once."""
+        total = self.column(sum(factor * self.upper[column] for column, factor in terms if factor > 0))
+        self.row(minute, [(total, 1.0), *((column, -factor) for column, factor in terms)], low=0.0)
+        return total
 
 
 @dataclass

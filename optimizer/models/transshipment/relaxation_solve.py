@@ -24,19 +24,69 @@ class Relaxed:
     values: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Model:
+    """``min cost x, low <= matrix x <= high, 0 <= x <= upper``, in USD."""
+
+    cost: np.ndarray
+    upper: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    matrix: csr_array
+
+    def dual_value(self, duals: np.ndarray) -> float:
+        """
+        Lower bound on the optimum from any duals at all, by weak duality.
+
+        Duals of the wrong sign for a one-sided row count as zero; each column then takes the better of its bounds. A
+        relative 1e-9 is taken off for rounding.
+        """
+        duals = self.signed(duals)
+        side = np.where(duals > 0, np.where(np.isfinite(self.low), self.low, 0.0), 0.0)
+        side = np.where(duals < 0, np.where(np.isfinite(self.high), self.high, 0.0), side)
+        reduced = self.cost - self.matrix.T @ duals
+        value = float(duals @ side + np.minimum(reduced, 0.0) @ self.upper)
+        return value - 1e-9 * (float(np.abs(duals) @ np.abs(side)) + 1.0)
+
+    def signed(self, duals: np.ndarray) -> np.ndarray:
+        """Duals with zeros where a row has no side that could price them."""
+        duals = np.where((duals > 0) & ~np.isfinite(self.low), 0.0, duals)
+        return np.where((duals < 0) & ~np.isfinite(self.high), 0.0, duals)
+
+
+def model_of(r: Relaxation) -> Model:
+    """The relaxation as arrays."""
+    rows = r.rows
+    shape = len(rows.low), len(rows.cost)
+    places = np.asarray(rows.row_of), np.asarray(rows.column_of)
+    matrix = csr_array((np.asarray(rows.factor), places), shape=shape)
+    matrix.sum_duplicates()
+    return Model(
+        np.asarray(rows.cost) / COST_UNITS, np.array(rows.upper), np.array(rows.low), np.array(rows.high), matrix
+    )
+
+
 def solve(r: Relaxation, options: SolveOptions, method: str = "choose") -> Relaxed:
     """The linear relaxation by HiGHS; the bound holds whatever ended the solver."""
-    highs, matrix = _passed(r, options, {"solver": method, "run_crossover": "off" if method == "ipm" else "on"})
+    model = model_of(r)
+    values, duals = solve_model(model, options, method)
+    bound = 0 if duals is None else max(0, int(np.ceil(model.dual_value(duals) * COST_UNITS - 0.5)))
+    return Relaxed(bound, values)
+
+
+def solve_model(
+    model: Model, options: SolveOptions, method: str = "choose"
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Values and duals as far as HiGHS got; None where it has no duals."""
+    further = {"solver": method, "run_crossover": "off" if method == "ipm" else "on"}
+    highs = _passed(model, options, further)
     # Without crossover the interior point method may end short of its tolerances, which is an error elsewhere.
     with contextlib.suppress(RuntimeError):
         run_highs(highs, options, is_mip=False, constant=0.0)
     solution = highs.getSolution()
     if not solution.dual_valid:
-        return Relaxed(0, None)
-    rows = r.rows
-    cost, low, high = np.array(rows.cost) / COST_UNITS, np.array(rows.low), np.array(rows.high)
-    bound = safe_bound(cost, np.array(rows.upper), low, high, matrix, np.array(solution.row_dual))
-    return Relaxed(max(0, int(np.ceil(bound * COST_UNITS - 0.5))), np.array(solution.col_value))
+        return None, None
+    return np.array(solution.col_value), np.array(solution.row_dual)
 
 
 def solve_whole(r: Relaxation, options: SolveOptions, most_nodes: int | None = None) -> Relaxed:
@@ -46,51 +96,37 @@ def solve_whole(r: Relaxation, options: SolveOptions, most_nodes: int | None = N
     A share of 1e-6 is taken off the solver's bound for its tolerances.
     """
     whole = [column for columns in r.left.values() for column in columns.values()]
+    bound, values = solve_integer(model_of(r), whole, options, most_nodes)
+    return Relaxed(max(0, int(bound * (1 - 1e-6) * COST_UNITS)), values)
+
+
+def solve_integer(
+    model: Model, whole: Sequence[int], options: SolveOptions, most_nodes: int | None = None
+) -> tuple[float, np.ndarray | None]:
+    """HiGHS's bound with some columns whole, minus infinity where it has none, and the values of its best solution."""
     further = {} if most_nodes is None else {"mip_max_nodes": most_nodes}
-    highs, _ = _passed(r, options, further, whole)
+    highs = _passed(model, options, further, whole)
     outcome = run_highs(highs, options, is_mip=True, constant=0.0)
-    bound = 0 if outcome.bound is None else int(outcome.bound * (1 - 1e-6) * COST_UNITS)
     values = np.array(highs.getSolution().col_value) if outcome.objective is not None else None
-    return Relaxed(max(0, bound), values)
+    return -np.inf if outcome.bound is None else outcome.bound, values
 
 
 def _passed(
-    r: Relaxation, options: SolveOptions, further: Mapping[str, object], whole: Sequence[int] = ()
-) -> tuple[highspy.Highs, csr_array]:
-    """HiGHS with the model, and its matrix."""
-    rows = r.rows
-    num_columns, num_rows = len(rows.cost), len(rows.low)
-    matrix = csr_array((rows.factor, (rows.row_of, rows.column_of)), shape=(num_rows, num_columns))
-    matrix.sum_duplicates()
+    model: Model, options: SolveOptions, further: Mapping[str, object], whole: Sequence[int] = ()
+) -> highspy.Highs:
+    """HiGHS with the model."""
+    matrix, (num_rows, num_columns) = model.matrix, model.matrix.shape
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = num_columns, num_rows
-    lp.col_cost_, lp.col_upper_ = np.array(rows.cost) / COST_UNITS, np.array(rows.upper)
-    lp.col_lower_ = np.zeros(num_columns)
-    lp.row_lower_, lp.row_upper_ = np.array(rows.low), np.array(rows.high)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = model.cost, np.zeros(num_columns), model.upper
+    lp.row_lower_, lp.row_upper_ = model.low, model.high
     lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-    if whole:
+    if len(whole):
         kinds = [highspy.HighsVarType.kContinuous] * num_columns
         for column in whole:
             kinds[column] = highspy.HighsVarType.kInteger
         lp.integrality_ = kinds
     highs = make_highs(options, {"threads": 1, **further})
     highs.passModel(lp)
-    return highs, matrix
-
-
-def safe_bound(
-    cost: np.ndarray, upper: np.ndarray, low: np.ndarray, high: np.ndarray, matrix: csr_array, duals: np.ndarray
-) -> float:
-    """
-    Lower bound on ``min cost x, low <= matrix x <= high, 0 <= x <= upper`` from any duals at all.
-
-    Duals of the wrong sign for a one-sided row count as zero; each column then takes the better of its bounds (weak
-    duality). A relative 1e-9 is taken off for rounding.
-    """
-    duals = np.where((duals > 0) & ~np.isfinite(low), 0.0, duals)
-    duals = np.where((duals < 0) & ~np.isfinite(high), 0.0, duals)
-    side = np.where(duals > 0, np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0))
-    reduced = cost - matrix.T @ duals
-    value = float(duals @ side + np.minimum(reduced, 0.0) @ upper)
-    return value - 1e-9 * (float(np.abs(duals) @ np.abs(side)) + 1.0)
+    return highs

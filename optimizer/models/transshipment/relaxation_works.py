@@ -73,7 +73,8 @@ def crane_works(r: Relaxation) -> None:
 
         for (call_id, kind), terms in into.items():
             columns = _spread(r, [site.call[call_id]], len(cranes), total, of_train)
-            rows.row([(c, 1.0) for c in columns.values()] + [(c, -f) for c, f in terms], low=0.0, high=0.0)
+            asked = [(c, -f) for c, f in terms]
+            rows.row(site.call[call_id].arrive, [(c, 1.0) for c in columns.values()] + asked, low=0.0, high=0.0)
             for k, column in columns.items():
                 yard[k].append((column, ratio[kind][0]))
                 unload[call_id][k].append((column, 1.0))
@@ -93,7 +94,7 @@ def crane_works(r: Relaxation) -> None:
             )
         for k, terms in total.items():
             minutes_open = sum(open_minutes(crane.open, r.ends(k - 1), r.ends(k)) for crane in cranes)
-            rows.row(terms, high=float(minutes_open))
+            rows.row(r.ends(k), terms, high=float(minutes_open))
         for (call_id, k), terms in of_train.items():
             call = site.call[call_id]
             reach = {track.track_id for track in site.tracks_for(call)}
@@ -101,7 +102,7 @@ def crane_works(r: Relaxation) -> None:
             here = float(sum(open_minutes(crane.open, first, last) for crane in cranes if crane.tracks & reach))
             left, constant = r.share_left(call, k - 1, here)
             come = r.come[call_id][k]
-            rows.row([*terms, (come, -here), *left], high=-constant)
+            rows.row(r.ends(k), [*terms, (come, -here), *left], high=-constant)
         _until_it_leaves(r, of_train, cranes)
         _yard(r, form, yard)
 
@@ -126,15 +127,15 @@ def _spread(
 
 def _done_when_left(r: Relaxation, columns: dict[int, int], asked: dict[int, list[Term]]) -> None:
     """(4) Work spread over ``columns`` is the work asked for; what leaves by a bucket is done by its end."""
-    everything = [(c, -f) for terms in asked.values() for c, f in terms]
-    r.rows.row([(c, 1.0) for c in columns.values()] + everything, low=0.0, high=0.0)
-    done: list[Term] = []
-    needed: list[Term] = []
-    for k in range(min(columns), max(columns)):
-        done.append((columns[k], 1.0))
-        if k in asked:
-            needed += [(c, -f) for c, f in asked[k]]
-            r.rows.row(done + needed, low=0.0)
+    ahead: list[Term] = []
+    last = max(columns)
+    most = sum(factor * r.rows.upper[column] for terms in asked.values() for column, factor in terms)
+    for k in range(min(columns), last + 1):
+        # What is done and has not left yet, from bucket to bucket; nothing in the end.
+        now = [] if k == last else [(r.rows.column(most), -1.0)]
+        left = [(column, -factor) for column, factor in asked.get(k, ())]
+        r.rows.row(r.ends(k), [(columns[k], 1.0), *ahead, *left, *now], low=0.0, high=0.0)
+        ahead = [(column, 1.0) for column, _ in now]
 
 
 def _until_it_leaves(r: Relaxation, of_train: dict[tuple[str, int], list[Term]], cranes: Sequence[Crane]) -> None:
@@ -150,7 +151,10 @@ def _until_it_leaves(r: Relaxation, of_train: dict[tuple[str, int], list[Term]],
             after = after + of_train.get((call.call_id, k), [])
             since = max(call.arrive, r.ends(k - 1))
             if since <= call.depart and after:
-                r.rows.row([*after, (r.wait[call.call_id], -count)], high=count * (call.depart - since))
+                total = r.rows.sum(r.ends(k), after)
+                after = [(total, 1.0)]
+                high = count * (call.depart - since)
+                r.rows.row(r.ends(k), [*after, (r.wait[call.call_id], -count)], high=high)
 
 
 def _none_after_leaving(r: Relaxation, call: Call, of_bucket: dict[int, list[Term]], most: float) -> None:
@@ -159,7 +163,8 @@ def _none_after_leaving(r: Relaxation, call: Call, of_bucket: dict[int, list[Ter
     for k in sorted(of_bucket, reverse=True):
         share, constant = r.share_left(call, k, most)
         if after and share:
-            r.rows.row(after + share, high=most - constant)
+            after = [(r.rows.sum(r.ends(k), after), 1.0)]
+            r.rows.row(r.ends(k), after + share, high=most - constant)
         after = after + of_bucket[k]
 
 
@@ -173,7 +178,7 @@ def _yard(r: Relaxation, form: str, change: dict[int, list[Term]]) -> None:
         before: list[Term] = [(lying, -1.0)] if lying is not None else []
         # Less may count as lying there than does: sizes that share a class are rounded, to the safe side.
         terms = [(c, -f * scale) for c, f in change.get(k, [])]
-        r.rows.row([(now, 1.0), *before, *terms], low=0.0)
+        r.rows.row(r.ends(k), [(now, 1.0), *before, *terms], low=0.0)
         lying = now
 
 
@@ -197,4 +202,4 @@ def bay_works(r: Relaxation) -> None:
             total[k].append((column, 1.0))
     for k, terms in total.items():
         minutes_open = sum(open_minutes(bay.open, r.ends(k - 1), r.ends(k)) for bay in site.bays)
-        r.rows.row(terms, high=float(minutes_open))
+        r.rows.row(r.ends(k), terms, high=float(minutes_open))
