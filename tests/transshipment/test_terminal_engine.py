@@ -16,6 +16,7 @@ from optimizer.models.transshipment.dispatch import play
 from optimizer.models.transshipment.engine import solve_engine
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
 from optimizer.models.transshipment.relaxation import build
+from optimizer.models.transshipment.relaxation_blocks import block_bounds
 from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
 from optimizer.models.transshipment.search import solve_exact, tidy
 from optimizer.models.transshipment.verify import verify
@@ -32,8 +33,9 @@ SLOW = settings(
     width=st.sampled_from([7, 15, 30, 60, 240]),
     serve_all=st.booleans(),
     method=st.sampled_from(["choose", "ipm"]),
+    data=st.data(),
 )
-def test_no_bound_is_above_the_optimum_and_played_plans_are_valid(corridor, width, serve_all, method):
+def test_no_bound_is_above_the_optimum_and_played_plans_are_valid(corridor, width, serve_all, method, data):
     problem = Transshipment(corridor, serve_all=serve_all)
     site = problem.site
     outcome = solve_exact(problem, SolveOptions())
@@ -43,6 +45,12 @@ def test_no_bound_is_above_the_optimum_and_played_plans_are_valid(corridor, widt
         assert usd(relaxed.bound_units) <= outcome.cost + 1e-9
         assert usd(whole.bound_units) <= outcome.cost + 1e-9
         assert relaxed.values is not None
+        assert relaxed.duals is not None
+        duals = relaxed.duals * data.draw(st.sampled_from([0.0, 0.5, 1.0, 3.0]), label="share of the duals")
+        length = data.draw(st.sampled_from([30, 200, 1440]), label="block")
+        bounds = list(block_bounds(relaxation, duals, length, lambda _: SolveOptions()))
+        assert bounds == sorted(bounds)
+        assert usd(bounds[-1]) <= outcome.cost + 1e-9
         aims = aims_of(relaxation, relaxed.values)
         plan = play(site, aims.loads, aims.leaves, fallbacks(site, relaxation.groups))
         if plan is not None:
@@ -92,6 +100,16 @@ def test_a_second_gives_a_day_a_plan_and_a_bound(flavour):
     assert 0 <= outcome.bound <= outcome.cost
     costs = [note.cost for note in told if note.cost is not None]
     assert costs == sorted(costs, reverse=True)
+
+
+def test_a_long_horizon_keeps_to_its_time_and_its_bound_holds(monkeypatch):
+    monkeypatch.setattr(engine, "SHORT", 3)
+    problem = ladder("small", "arrival-bound", trains=8, loads=64)
+    outcome = solve_engine(problem, SolveOptions(time_limit_s=15))
+    whole = solve_whole(build(problem.site, 60), SolveOptions(time_limit_s=15))
+    assert not verify(problem, outcome.solution, outcome.cost)
+    assert 0 < outcome.bound <= outcome.cost
+    assert outcome.cost >= usd(whole.bound_units)
 
 
 def test_a_stop_leaves_the_plan():

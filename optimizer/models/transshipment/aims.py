@@ -25,7 +25,7 @@ class Aims:
 
 
 def fallbacks(site: Site, groups: Sequence[Group]) -> dict[str, tuple[Aim, ...]]:
-    """By load: its choices, the cheapest first when the two trains' waiting counts as if it were for this load alone."""
+    """By load: its choices, the cheapest first, the two trains' waiting counted as if it were for this load alone."""
 
     def rank(choice: Choice) -> tuple[int, int, str]:
         onward, inbound = choice.onward, site.call[choice.load.call_id]

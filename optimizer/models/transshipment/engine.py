@@ -1,11 +1,11 @@
 """The method for real sizes: a plan made by playing, better plans by playing again, and a bound beside it.
 
 1. The terminal is played through with every train aiming at its planned departure (``playing.py``): the first plan.
-2. Aims day by day: the linear relaxation (``relaxation.py``) of a day's trains and some more tells where loads go and
-   when trains leave; playing them through makes the plan cheaper.
+2. In a thread of its own the linear relaxation of the whole horizon (``relaxation.py``) gives a bound, and tells where
+   loads go and when trains leave; playing that through usually makes the plan cheaper. The thread goes on to better
+   bounds, with trains that leave at one time: of the whole, or of blocks of a long horizon (``relaxation_blocks.py``).
 3. A local search over the aims, in windows of time on long horizons.
-4. Meanwhile, in a thread of its own, the bound on the whole horizon.
-5. Terminals of a few loads go to the exact model with that plan and that bound.
+4. Terminals of a few loads go to the exact model with that plan and that bound.
 
 Without a time limit moves and nodes are counted instead, so the same seed gives the same plan.
 """
@@ -15,14 +15,16 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment.aims import aims_of, fallbacks
+from optimizer.models.transshipment.aims import Aims, aims_of, fallbacks
 from optimizer.models.transshipment.groups import groups
-from optimizer.models.transshipment.improve import COLD, HOT, Search, part, searcher, temperature
+from optimizer.models.transshipment.improve import COLD, HOT, Search, searcher, temperature
 from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
 from optimizer.models.transshipment.relaxation import build
+from optimizer.models.transshipment.relaxation_blocks import block_bounds
 from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
 from optimizer.models.transshipment.search import first_plan, solve_exact
 from optimizer.models.transshipment.site import DAY
@@ -31,15 +33,17 @@ from optimizer.result import Outcome, Progress, Status
 SMALL_LOADS, SMALL_TRAINS = 60, 6
 """Up to these sizes the exact model ends the search."""
 SHORT = 20
-"""Trains up to which the whole horizon is one window, and the bound is looked for with whole trains."""
-AHEAD = 720
-"""Minutes before and after a day whose trains are planned with it."""
+"""Trains up to which the whole horizon is one window, and one model with whole trains is solved for the bound."""
+WIDTHS, LONG_WIDTHS = (60, 30, 15), (120, 60)
+"""Minutes of a bucket, one relaxation after the other."""
+BLOCKS = (1440, 2880)
+"""Minutes of the blocks of a long horizon, one bound after the other."""
 MOVES_PER_TRAIN = 150
 """Moves without a time limit."""
 NODES = 50
-BATCH = 200
-"""Moves between two looks at the clock."""
-WINDOW_MOVES = 2000
+BATCH, WINDOW_MOVES = 200, 2000
+"""Moves between two looks at the clock, and in a window of a long horizon; fewer where they take longer than ..."""
+BATCH_S = 1.0
 WINDOW_MINUTES = (480, 960)
 
 
@@ -52,7 +56,8 @@ class _Run:
         self.plan: Plan | None = None
         self.units: int | None = None
         self.bound = 0
-        self.end = threading.Event()
+        self.aims: Aims | None = None
+        self.aimed, self.end = threading.Event(), threading.Event()
         self.failure: BaseException | None = None
 
     @property
@@ -90,6 +95,9 @@ class _Run:
         if search.best_units is not None and (self.units is None or search.best_units < self.units):
             self.offer(search.plan())
 
+    def raise_bound(self, units: int) -> None:
+        self.bound = max(self.bound, units)
+
     def tell(self) -> None:
         if self.options.on_progress is not None:
             cost = None if self.units is None else usd(self.units)
@@ -119,7 +127,8 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     finder.start()
     searched = False
     try:
-        _aim(run, search)
+        if options.time_limit_s is None:
+            run.aimed.wait()
         _improve(run, search)
         searched = True
     finally:
@@ -132,57 +141,50 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     return _outcome(run)
 
 
-def _aim(run: _Run, search: Player | Search) -> None:
-    """Aims of a day's trains, each day with some of the trains before and after it in view."""
-    site = run.site
-    short = len(site.calls) <= SHORT
-    first = min(call.arrive for call in site.calls)
-    step = site.end if short else DAY
-    while first < site.end and run.going():
-        here = part(site, first - AHEAD, first + step + AHEAD)
-        core = {call.call_id for call in site.calls if first <= call.arrive < first + step}
-        if core:
-            relaxation = build(here, 30 if short else 120, run.problem.serve_all)
-            relaxed = solve(relaxation, run.stage(0.5))
-            if relaxed.values is not None:
-                found = aims_of(relaxation, relaxed.values)
-                loads = {i.load_id: found.loads[i.load_id] for i in here.loads if i.load_id in found.loads}
-                search.try_aims(
-                    {i.load_id: loads[i.load_id] for i in here.loads if i.call_id in core and i.load_id in loads},
-                    {call_id: minute for call_id, minute in found.leaves.items() if call_id in core},
-                )
-                run.offer_best(search)
-            if here.calls == site.calls:
-                run.bound = max(run.bound, relaxed.bound_units)
-        first += step
-
-
 def _watched_bound(run: _Run) -> None:
     """What goes wrong in the thread is raised by the caller."""
     try:
         _find_bound(run)
     except BaseException as error:
         run.failure = error
+    finally:
+        run.aimed.set()
 
 
 def _find_bound(run: _Run) -> None:
     """The whole horizon: linear, then with trains that leave in one span."""
     site, options = run.site, run.options
     stop = _Either(options.stop, run.end)
+    nodes = NODES if options.time_limit_s is None else None
 
-    def stage() -> SolveOptions:
-        return replace(run.stage(), stop=stop)
+    def stage(parts: int = 1, turns: int = 1) -> SolveOptions | None:
+        """What is left of the time, shared by so many parts in so many turns; the search for a bound has no gap."""
+        if stop.is_set() or not run.going():
+            return None
+        left = run.left_s()
+        limit = None if left is None else left / (parts * turns)
+        return replace(run.stage(), stop=stop, time_limit_s=limit, gap=0.0)
 
     short = len(site.calls) <= SHORT
-    for width in (60, 30, 15) if short else (120, 60):
-        if stop.is_set():
+    for width in WIDTHS if short else LONG_WIDTHS:
+        limits = stage()
+        if limits is None:
             return
         relaxation = build(site, width, run.problem.serve_all)
-        if not short:
-            run.bound = max(run.bound, solve(relaxation, stage(), "ipm").bound_units)
-        else:
-            nodes = NODES if options.time_limit_s is None else None
-            run.bound = max(run.bound, solve_whole(relaxation, stage(), nodes).bound_units)
+        if not run.aimed.is_set() or not short:
+            relaxed = solve(relaxation, limits, "ipm")
+            run.raise_bound(relaxed.bound_units)
+            if relaxed.values is not None and not run.aimed.is_set():
+                run.aims = aims_of(relaxation, relaxed.values)
+                run.aimed.set()
+        limits = stage()
+        if short and limits is not None:
+            run.raise_bound(solve_whole(relaxation, limits, nodes).bound_units)
+    if not short and relaxed.duals is not None:
+        for number, length in enumerate(BLOCKS):
+            turns = len(BLOCKS) - number
+            for bound in block_bounds(relaxation, relaxed.duals, length, partial(stage, turns=turns), nodes):
+                run.raise_bound(bound)
 
 
 class _Either(threading.Event):
@@ -197,24 +199,44 @@ class _Either(threading.Event):
 
 
 def _improve(run: _Run, search: Player | Search) -> None:
-    """Moves until the time or their number is over."""
+    """Moves until the time or their number is over; the relaxation's aims as soon as they are there."""
     limit, begun = run.options.time_limit_s, run.elapsed_s
-    most = MOVES_PER_TRAIN * len(run.site.calls)
-    moves, told, short = 0, run.elapsed_s, len(run.site.calls) <= SHORT
+    short, untried = len(run.site.calls) <= SHORT, True
+    moves, most = 0, MOVES_PER_TRAIN * len(run.site.calls)
+    batch, told = BATCH if short else WINDOW_MOVES, run.elapsed_s
     while search.best_units is not None and run.going() and (limit is not None or moves < most):
+        if untried and run.aims is not None:
+            untried = False
+            _try_aims(run, search, run.aims)
         share = moves / most if limit is None else min(1.0, (run.elapsed_s - begun) / max(1e-6, limit - begun))
+        started, tried = time.monotonic(), batch if limit is None else max(1, batch // 10 if not moves else batch)
         if short:
-            search.search(BATCH, temperature(share), temperature(share))
-            moves += BATCH
+            search.search(tried, temperature(share), temperature(share))
         else:
             length = search.random.randint(*WINDOW_MINUTES)
             first = search.random.randint(-length // 2, run.site.end - length // 2)
-            search.window(first, first + length, WINDOW_MOVES, HOT, COLD)
-            moves += WINDOW_MOVES
+            search.window(first, first + length, tried, HOT, COLD)
+        moves += tried
+        if limit is not None:
+            most_now = tried * BATCH_S / max(1e-3, time.monotonic() - started)
+            batch = max(1, min(BATCH if short else WINDOW_MOVES, int(most_now)))
         run.offer_best(search)
         if run.elapsed_s > told + 5:
             told = run.elapsed_s
             run.tell()
+
+
+def _try_aims(run: _Run, search: Player | Search, aims: Aims) -> None:
+    """The relaxation's aims, all together and then day by day where that makes the plan cheaper."""
+    search.try_aims(aims.loads, aims.leaves)
+    if len(run.site.calls) > SHORT:
+        for first in range(0, run.site.end, DAY):
+            core = {call.call_id for call in run.site.calls if first <= call.arrive < first + DAY}
+            loads = {i.load_id: aims.loads[i.load_id] for i in run.site.loads
+                     if i.call_id in core and i.load_id in aims.loads}  # fmt: skip
+            if core and run.going():
+                search.try_aims(loads, {call_id: aims.leaves[call_id] for call_id in core})
+    run.offer_best(search)
 
 
 def _small(run: _Run, search: Player | Search) -> Outcome:

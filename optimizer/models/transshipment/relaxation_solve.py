@@ -18,10 +18,11 @@ from optimizer.solvers.highs import make_highs, run_highs
 
 @dataclass(frozen=True)
 class Relaxed:
-    """Bound in cost units, and values of the columns where the solver has them."""
+    """Bound in cost units; values of the columns and duals of the rows where the solver has them."""
 
     bound_units: int
     values: np.ndarray | None
+    duals: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,17 @@ class Model:
         """
         Lower bound on the optimum from any duals at all, by weak duality.
 
-        Duals of the wrong sign for a one-sided row count as zero; each column then takes the better of its bounds. A
-        relative 1e-9 is taken off for rounding.
+        Duals of the wrong sign for a one-sided row count as zero; each column then takes the better of its bounds.
         """
         duals = self.signed(duals)
+        reduced = self.cost - self.matrix.T @ duals
+        return self.side_value(duals) + float(np.minimum(reduced, 0.0) @ self.upper)
+
+    def side_value(self, duals: np.ndarray) -> float:
+        """What the rows' right-hand sides are worth at these duals, a relative 1e-9 taken off for rounding."""
         side = np.where(duals > 0, np.where(np.isfinite(self.low), self.low, 0.0), 0.0)
         side = np.where(duals < 0, np.where(np.isfinite(self.high), self.high, 0.0), side)
-        reduced = self.cost - self.matrix.T @ duals
-        value = float(duals @ side + np.minimum(reduced, 0.0) @ self.upper)
-        return value - 1e-9 * (float(np.abs(duals) @ np.abs(side)) + 1.0)
+        return float(duals @ side) - 1e-9 * (float(np.abs(duals) @ np.abs(side)) + 1.0)
 
     def signed(self, duals: np.ndarray) -> np.ndarray:
         """Duals with zeros where a row has no side that could price them."""
@@ -70,8 +73,12 @@ def solve(r: Relaxation, options: SolveOptions, method: str = "choose") -> Relax
     """The linear relaxation by HiGHS; the bound holds whatever ended the solver."""
     model = model_of(r)
     values, duals = solve_model(model, options, method)
-    bound = 0 if duals is None else max(0, int(np.ceil(model.dual_value(duals) * COST_UNITS - 0.5)))
-    return Relaxed(bound, values)
+    return Relaxed(0 if duals is None else cost_units(model.dual_value(duals)), values, duals)
+
+
+def cost_units(bound_usd: float) -> int:
+    """A bound in whole cost units, to which every plan's cost amounts."""
+    return max(0, int(np.ceil(bound_usd * COST_UNITS - 0.5)))
 
 
 def solve_model(
@@ -90,25 +97,26 @@ def solve_model(
 
 
 def solve_whole(r: Relaxation, options: SolveOptions, most_nodes: int | None = None) -> Relaxed:
-    """
-    The relaxation with trains that leave in one span (Y is 0 or 1), by HiGHS; a better bound where it ends in time.
-
-    A share of 1e-6 is taken off the solver's bound for its tolerances.
-    """
+    """The relaxation with trains that leave in one span (Y is 0 or 1); a better bound where HiGHS has the time."""
     whole = [column for columns in r.left.values() for column in columns.values()]
     bound, values = solve_integer(model_of(r), whole, options, most_nodes)
-    return Relaxed(max(0, int(bound * (1 - 1e-6) * COST_UNITS)), values)
+    return Relaxed(0 if bound == -np.inf else max(0, int(bound * COST_UNITS)), values)
 
 
 def solve_integer(
     model: Model, whole: Sequence[int], options: SolveOptions, most_nodes: int | None = None
 ) -> tuple[float, np.ndarray | None]:
-    """HiGHS's bound with some columns whole, minus infinity where it has none, and the values of its best solution."""
+    """
+    HiGHS's bound with some columns whole, minus infinity where it has none, and the values of its best solution.
+
+    A share of 1e-6 is taken off the bound for the solver's tolerances.
+    """
     further = {} if most_nodes is None else {"mip_max_nodes": most_nodes}
     highs = _passed(model, options, further, whole)
     outcome = run_highs(highs, options, is_mip=True, constant=0.0)
     values = np.array(highs.getSolution().col_value) if outcome.objective is not None else None
-    return -np.inf if outcome.bound is None else outcome.bound, values
+    bound = -np.inf if outcome.bound is None else outcome.bound - 1e-6 * max(1.0, abs(outcome.bound))
+    return bound, values
 
 
 def _passed(
