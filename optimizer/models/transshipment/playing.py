@@ -84,6 +84,7 @@ class Player:
         self.units: int | None = None
         self.best: tuple[np.ndarray, np.ndarray, int | None] = (self.chosen, self.aims, None)
         self._take(self.chosen, self.aims, self._cost())
+        self.settle()
 
     @property
     def best_units(self) -> int | None:
@@ -108,6 +109,7 @@ class Player:
         if units is None or (before[2] is not None and units >= before[2]):
             self.chosen, self.aims, self.units = before[0].copy(), before[1].copy(), before[2]
             return False
+        self.settle()
         return True
 
     def _choice(self, i: int, onward: str, way: str) -> int:
@@ -133,22 +135,28 @@ class Player:
 
     def settle(self) -> None:
         """
-        Aim every load at what became of it, where the best plan then costs no more.
+        Aim every load at the train it goes with, where the best plan then costs no more.
 
         A plan that leaves little to the fallbacks does not change far away when it is changed somewhere.
         """
         chosen, aims, units = self.best
-        if units is None:
-            return
-        self.chosen, self.aims = chosen.copy(), aims.copy()
-        self._cost()
-        for i, (onward, by) in enumerate(zip(self.at.load.going, self.at.load.by, strict=True)):
-            if onward != NONE:
-                self.chosen[i] = self._choice(i, self.calls[onward].call_id, WAYS[by])
-        settled = self._cost()
-        if settled is not None and settled <= units:
-            self.best = self.chosen.copy(), self.aims.copy(), settled
-        self.chosen, self.aims, self.units = self.best[0].copy(), self.best[1].copy(), self.best[2]
+        if units is not None:
+            self.chosen, self.aims = chosen.copy(), aims.copy()
+            self._cost()
+            self._realise(0, len(self.loads))
+            settled = self._cost()
+            if settled is not None and settled <= units:
+                self.best = self.chosen.copy(), self.aims.copy(), settled
+            self.chosen, self.aims, self.units = self.best[0].copy(), self.best[1].copy(), self.best[2]
+
+    def _realise(self, first: int, last: int) -> None:
+        """Loads between two numbers aim at the trains they go with in the position just played."""
+        for i in range(first, last):
+            onward, chosen = self.at.load.going[i], self.chosen[i]
+            if onward == NONE:
+                self.chosen[i] = NONE
+            elif chosen == NONE or self.ground.choice.onward[chosen] != onward:
+                self.chosen[i] = self._choice(i, self.calls[onward].call_id, WAYS[self.at.load.by[i]])
 
     def search(self, moves: int, hot: float, cold: float) -> None:
         """Anneal the aims at hand over the whole horizon; temperatures are shares of their cost."""
@@ -199,8 +207,11 @@ class Player:
         if cost < FAILED:
             chosen, aims, units = self._anneal(opening, span, terms, cost, moves, hot, cold)
             if units < cost:
+                # With the whole in view loads of the window come first: they must not ask for what they did not get.
+                evaluate(g, opening, at, chosen, aims, terms, span, self.leaves)
                 self.chosen, self.aims = chosen, aims
-                self._take(chosen, aims, self._cost())
+                self._realise(int(g.train.first_load[start]), span.last_load)
+                self._take(self.chosen, aims, self._cost())
                 better = self.best[2] != best[2]
         self.chosen, self.aims, self.units = self.best[0].copy(), self.best[1].copy(), self.best[2]
         return better
