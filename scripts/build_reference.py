@@ -48,6 +48,7 @@ def static_tables(facts: Facts) -> dict[str, list[Row]]:
         "terminal_tracks": equipment.terminal_tracks(facts),
         "terminal_cranes": equipment.terminal_cranes(facts),
         "terminal_bays": equipment.terminal_bays(facts),
+        "terminal_posts": equipment.terminal_posts(facts),
     }
 
 

@@ -224,7 +224,9 @@ GANTRIES_FIRST_MODULE = {"TL1": 3, "TL5": 3, "TL6": 3}
 TRACKS_UNDER_GANTRY = 3
 
 
-def _crane(fact: Fact, crane_id: str, reach: list[str], handles: str, moves: float, variant: str, note: str) -> Row:
+def _crane(
+    fact: Fact, crane_id: str, reach: list[str], handles: str, moves: float, variant: str, note: str, runway: str = ""
+) -> Row:
     return {
         "crane_id": crane_id,
         "terminal_id": fact["layout_id"],
@@ -232,6 +234,7 @@ def _crane(fact: Fact, crane_id: str, reach: list[str], handles: str, moves: flo
         "handles": handles,
         "moves_per_h": moves,
         "shifts_h": shifts(fact),
+        "runway": runway,
         "gauge_variants": variant,
         "source": fact["source"],
         "confidence": "estimated",
@@ -267,12 +270,38 @@ def terminal_cranes(facts: Facts) -> list[Row]:
                         pairs += [list(pair) for pair in zip(*second, strict=False)]
                     reach = pairs[position % len(pairs)]
                 note = f"{fact['crane_type']}; reach: {fact['crane_reach']}"
-                rows.append(_crane(fact, f"{layout}-C{position + 1}{tag}", reach, "container", moves, variant, note))
+                runway = f"{layout}-{1 if position < gantries else 2}" if gantries else ""
+                rows.append(
+                    _crane(fact, f"{layout}-C{position + 1}{tag}", reach, "container", moves, variant, note, runway)
+                )
+                if runway:  # gantries of a module run on the same rails
+                    rows[-1]["runway_place"] = position
             if layout in BULK_WAGONS_PER_H:
                 reach = [track for tracks in (second if any(second) else first) for track in tracks]
                 note = "bulk pit, conveyor or gangs; rate from the unit time of G05, G07, G16, G18"
                 rows.append(_crane(fact, f"{layout}-B1{tag}", reach, "bulk", BULK_WAGONS_PER_H[layout], variant, note))
     return rows
+
+
+#: Terminals with a weighbridge ("private platform of 1.68 ha with weighbridge"), and minutes to weigh a wagon. Ours.
+WEIGHBRIDGES = ("TL3",)
+WEIGHING_MIN = 3.0
+
+
+def terminal_posts(facts: Facts) -> list[Row]:
+    """The weighbridge at Sarakhs, where bulk is weighed once it is on its new wagons."""
+    return [
+        {
+            "post_id": f"{fact['layout_id']}-W1",
+            "terminal_id": fact["layout_id"],
+            "check": "weighing",
+            "minutes_per_wagon": WEIGHING_MIN,
+            "shifts_h": shifts(fact),
+            **estimated(f"weighbridge from {fact['layout_id']}; {fact['source']}", "minutes to weigh a wagon, ours"),
+        }
+        for fact in _layouts(facts)
+        if fact["layout_id"] in WEIGHBRIDGES
+    ]
 
 
 #: Working day of the bogie hall behind "24 positions x (22 h / 1.75 h) = 302 wagons".

@@ -49,7 +49,12 @@ BOX_TRAIN_M = {1520: 640, 1435: 640, 1676: 540}
 BULK_TRAIN_M = {1520: 450, 1435: 400, 1676: 240}
 MOST_TRAINS = {"container": 3, "bulk": 2}  # of one gauge
 BLOCK = 6  # boxes or wagons of a load
+GANTRY_TERMINALS = ("TL5", "TL6")
+#: Blocks of six flat wagons of 14 m stand one behind the other; a gantry takes about the length of one. Ours.
+ZONES = "zone: blocks counted from the head of the train, estimate"
+WEIGHED = ("TL3",)  # bulk is weighed on its new wagons where there is a weighbridge
 FIRST_H, LAST_H = 0.0, 14.0  # arrivals
+BULK_WAYS = "direct;yard"
 STAY_H = {"container": 5.0, "bulk": 7.0}
 GRACE_H, DUE_AFTER_H = 9.0, {"container": 9.0, "bulk": 12.0}
 #: A locomotive (1,900 USD a day) and 45 wagons at 20 USD a day.
@@ -102,7 +107,7 @@ def terminal_day(day: Day, routes: Sequence[Route]) -> tuple[list[Row], list[Row
 
 
 def _bulk_ways(day: Day) -> tuple[tuple[str, str], ...]:
-    return ((day.bulk, "direct;yard"), (day.bogie, "bogie"))
+    return ((day.bulk, BULK_WAYS), (day.bogie, "bogie"))
 
 
 def _train_count(form: str, gauge: int, t_per_day: float) -> int:
@@ -171,8 +176,11 @@ def _loads(
             "mass_t": round(units * t_per_unit, 1),
             "wagons": units,
             "destination": place,
+            "zone": number - 1 if form == "container" and call["terminal_id"] in GANTRY_TERMINALS else "",
+            "checks_after": "weighing" if modes == BULK_WAYS and call["terminal_id"] in WEIGHED else "",
             "late_usd_per_h": LATE_USD_PER_UNIT_H[form] * units,
             "missed_usd": MISSED_USD_PER_UNIT[form] * units,
             "source": f"derived: block of {units}, place drawn by tonnes; seed {SEED}",
             "confidence": "derived",
+            "notes": ZONES if form == "container" and call["terminal_id"] in GANTRY_TERMINALS else "",
         }

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from optimizer.models.family import Table
 from optimizer.models.transshipment.problem import (
     Plan,
+    Stock,
     Transshipment,
     Work,
     late_units,
     price_units,
     read_tables,
+    stock_changes,
     usd,
     wait_units,
 )
@@ -44,11 +46,18 @@ def kpis(problem: Transshipment, solution: Solution) -> Mapping[str, float | str
     figures["train_wait_h"] = round(sum(max(0, leaves[c.call_id] - c.depart) for c in site.calls) / 60, 2)
     late = [max(0, leaves[plan.passages[i.load_id].onward] - i.due) for i in site.loads if i.load_id in plan.passages]
     figures["load_late_h"] = round(sum(late) / 60, 2)
+    if any(load.checks for load in site.loads):
+        figures["checks"] = sum(len(passage.checks) for passage in plan.passages.values())
+    for stock, (_, least) in _stocks(site, plan).items():
+        if not stock[0]:
+            figures[f"empty_wagons_{stock[1]}_least"] = least
     return figures | _cost_parts(site, plan)
 
 
 def _cost_parts(site: Site, plan: Plan) -> dict[str, float | str]:
     parts: dict[str, int] = dict.fromkeys(("wait", "late", "direct", "yard", "bogie", "missed"), 0)
+    if site.rehandle_cents_per_move and any(load.rehandles for load in site.loads):
+        parts["rehandle"] = 0
     for call in site.calls:
         parts["wait"] += wait_units(call, plan.stands[call.call_id].leave)
     for load in site.loads:
@@ -56,7 +65,11 @@ def _cost_parts(site: Site, plan: Plan) -> dict[str, float | str]:
         if passage is None:
             parts["missed"] += load.missed_cents * 60
         else:
-            parts[passage.way] += price_units(site, load, passage.way)
+            price, rehandles = price_units(site, load, passage.way), 0
+            if "rehandle" in parts and passage.way == "yard":
+                rehandles = int(60 * site.rehandle_cents_per_move * load.rehandles)
+                parts["rehandle"] += rehandles
+            parts[passage.way] += price - rehandles
             parts["late"] += late_units(load, site.call[passage.onward], plan.stands[passage.onward].leave)
     return {f"{name}_usd": usd(units) for name, units in parts.items()}
 
@@ -67,6 +80,9 @@ def report(problem: Transshipment, solution: Solution) -> Sequence[Table]:
     tables = [_trains(site, plan), _onward(site, plan), _cranes(site, plan)]
     if site.bays:
         tables.append(_bays(site, plan))
+    if site.posts:
+        tables.append(_posts(site, plan))
+    tables.append(_stock_table(site, plan))
     tables += [_yard_table(site, plan), _missed(site, plan)]
     return [table for table in tables if table.rows]
 
@@ -150,6 +166,44 @@ def _bays(site: Site, plan: Plan) -> Table:
         busy = sum(work.end - work.start for work in works)
         rows.append((bay.bay_id, str(len(works)), str(sum(i.wagons for i in loads)), _hours(busy)))
     return Table("Bogie bays", ("bay", "exchanges", "wagons", "busy h"), rows)
+
+
+def _posts(site: Site, plan: Plan) -> Table:
+    rows = []
+    for post in site.posts:
+        checks = [
+            check for passage in plan.passages.values() for check in passage.checks if check.resource == post.name
+        ]
+        busy = sum(check.end - check.start for check in checks)
+        share = f"{_percent(busy, _minutes(post.open, site.end)):.0f}%"
+        rows.append((post.post_id, post.check, str(len(checks)), _hours(busy), share))
+    return Table("Checks", ("post", "check", "loads", "busy h", "use"), rows)
+
+
+def _stocks(site: Site, plan: Plan) -> dict[Stock, tuple[int, int]]:
+    """By stock of bogie sets or counted empty wagons: at the start, and at least."""
+    start = {(bay.bay_id, gauge): sets for bay in site.bays for gauge, sets in bay.stock.items()}
+    start |= {("", gauge): wagons for gauge, wagons in site.empties.items()}
+    changes: dict[Stock, dict[int, int]] = {stock: defaultdict(int) for stock in start}
+    for load in site.loads:
+        if load.load_id in plan.passages:
+            for stock, minute, change in stock_changes(site, load, plan.passages[load.load_id]):
+                if stock in changes:
+                    changes[stock][minute] += change
+    found = {}
+    for stock, level in start.items():
+        levels = [level, *itertools.accumulate((changes[stock][m] for m in sorted(changes[stock])), initial=level)]
+        found[stock] = level, min(levels)
+    return found
+
+
+def _stock_table(site: Site, plan: Plan) -> Table:
+    rows = [
+        (f"bogie sets, {bay}" if bay else "empty wagons", str(gauge), str(start), str(least))
+        for (bay, gauge), (start, least) in _stocks(site, plan).items()
+        if start or not bay
+    ]
+    return Table("Stocks", ("what", "gauge mm", "at the start", "at least"), rows)
 
 
 def _yard_table(site: Site, plan: Plan) -> Table:
