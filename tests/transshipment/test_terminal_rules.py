@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import corridor_from_rows, rich_terminals, rows_of
 
+from optimizer.data.generator.terminal_ladder import terminal_ladder
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
 from optimizer.errors import InstanceError
@@ -292,6 +293,17 @@ def test_a_month_in_minutes_is_no_larger_than_its_trains():
         assert outcome.status.has_plan
         assert not verify(problem, outcome.solution, outcome.cost)
         assert outcome.cost <= 2 * COST
+
+
+@pytest.mark.parametrize(("rung", "loads", "seconds"), [("small", 24, 20), ("day", 150, 5)])
+def test_generated_terminals_with_the_further_rules_are_planned(rung, loads, seconds):
+    instance = terminal_ladder(rung, "storage-tight", trains=4 if rung == "small" else 8, loads=loads, further=True)
+    problem = Transshipment(apply_scenario(instance, None))
+    outcome = FAMILY.methods["engine"](problem, SolveOptions(time_limit_s=seconds))
+    assert outcome.status.has_plan
+    assert not verify(problem, outcome.solution, outcome.cost)
+    assert 0 <= outcome.bound <= outcome.cost
+    assert (outcome.solution["loads"]["mode"] != "missed").mean() > 0.5
 
 
 # --- the models against each other -----------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ serve. What binds depends on the flavour:
 - ``crane-tight``: slow cranes, so trains wait for their works.
 - ``storage-tight``: the yard holds about a quarter of what would lie there at the busiest time.
 
+With ``further`` rules two teams inspect every load on its own train, a desk clears some boxes in the yard, gantries
+share a runway, boxes stand two high, and empty wagons are counted.
+
 Rates, stays and prices are of the order of published rail-rail terminals; none is that of a real place.
 """
 
@@ -36,11 +39,14 @@ GANTRIES, UNLOADERS = 3, 2
 BULK_SHARE, BOGIE_SHARE = 0.15, 0.5
 CRANE_RATE = {"arrival-bound": 30.0, "crane-tight": 12.0, "storage-tight": 26.0}
 UNLOADER_RATE = {"arrival-bound": 12.0, "crane-tight": 5.0, "storage-tight": 10.0}
+EMPTY_WAGONS, LOADS_PER_ZONE = 40, 5
 YARD_TEU = {"arrival-bound": 1200.0, "crane-tight": 1200.0, "storage-tight": 60.0}
 YARD_T = {"arrival-bound": 12000.0, "crane-tight": 12000.0, "storage-tight": 600.0}
 
 
-def terminal_ladder(rung: Rung, flavour: Flavour, seed: int = 0, *, trains: int = 0, loads: int = 0) -> Instance:
+def terminal_ladder(
+    rung: Rung, flavour: Flavour, seed: int = 0, *, trains: int = 0, loads: int = 0, further: bool = False
+) -> Instance:
     """
     Seeded terminal; equal arguments give equal instances.
 
@@ -52,6 +58,8 @@ def terminal_ladder(rung: Rung, flavour: Flavour, seed: int = 0, *, trains: int 
         What binds: arrival-bound, crane-tight or storage-tight.
     trains, loads
         Other numbers than the rung's, at least two trains and one load for each; 0 takes the rung's.
+    further
+        The same trains and loads with checks, set-ups, cranes in line, rehandles and counted empty wagons.
 
     Raises
     ------
@@ -70,6 +78,16 @@ def terminal_ladder(rung: Rung, flavour: Flavour, seed: int = 0, *, trains: int 
     rng = np.random.default_rng((seed, trains, loads, get_args(Flavour).index(flavour)))
     calls = _calls(trains, flavour, rng)
     rows = _loads(calls, loads, rng)
+    yard: dict[str, Any] = {}
+    cranes, posts = _cranes(flavour), []
+    if further:
+        yard = {"yard_tiers": 2, "rehandle_usd_per_move": 2.0}
+        yard |= {f"empty_wagons_{gauge}": EMPTY_WAGONS for gauge in GAUGES}
+        for place, crane in enumerate(cranes):
+            gantry = crane["handles"] == "container"
+            crane |= {"runway": "R" if gantry else "", "runway_place": place if gantry else None}
+        posts = _posts()
+        _check_loads(rows)
     tables = {name: table(name, 0) for name in TABLES} | _world()
     tables |= {
         "terminals": table_of(
@@ -77,11 +95,12 @@ def terminal_ladder(rung: Rung, flavour: Flavour, seed: int = 0, *, trains: int 
             [{
                 "terminal_id": "T1", "node_id": "BORDER", "name": "Border terminal",
                 "yard_capacity_teu": YARD_TEU[flavour], "yard_capacity_t": YARD_T[flavour],
-                "direct_usd_per_move": 5.0, "yard_usd_per_move": 4.0, "bogie_usd_per_wagon": 40.0,
+                "direct_usd_per_move": 5.0, "yard_usd_per_move": 4.0, "bogie_usd_per_wagon": 40.0, **yard,
             }],
         ),
         "terminal_tracks": table_of("terminal_tracks", _tracks()),
-        "terminal_cranes": table_of("terminal_cranes", _cranes(flavour)),
+        "terminal_cranes": table_of("terminal_cranes", cranes),
+        "terminal_posts": table_of("terminal_posts", posts),
         "terminal_bays": table_of(
             "terminal_bays",
             [{
@@ -92,7 +111,7 @@ def terminal_ladder(rung: Rung, flavour: Flavour, seed: int = 0, *, trains: int 
         "train_calls": table_of("train_calls", calls),
         "terminal_loads": table_of("terminal_loads", rows),
     }  # fmt: skip
-    name = f"terminal-{rung}-{flavour}-{trains}-{loads}-{seed}"
+    name = f"terminal-{rung}-{flavour}-{trains}-{loads}-{seed}{'-further' if further else ''}"
     config = Config.model_validate(
         {
             "name": name, "schema_version": 1, "base_year": 2026, "source": f"{SOURCE}, {name}",
@@ -158,6 +177,27 @@ def _cranes(flavour: str) -> list[dict[str, Any]]:
         for kind, count, handles, rate in kinds
         for number in range(count)
     ]  # fmt: skip
+
+
+def _posts() -> list[dict[str, Any]]:
+    """Two teams of inspectors that walk from train to train in ten minutes, and a customs desk."""
+    team = {"check": "inspection", "minutes_per_load": 0.0, "minutes_per_wagon": 2.0, "setup_min": 10.0}
+    desk = {"check": "customs", "minutes_per_load": 5.0, "minutes_per_wagon": 0.0, "setup_min": 0.0}
+    posts = {"team-0": team, "team-1": team, "desk-0": desk}
+    return [{"post_id": post, "terminal_id": "T1", **row} for post, row in posts.items()]
+
+
+def _check_loads(rows: list[dict[str, Any]]) -> None:
+    """Every load is inspected, every tenth container cleared in the yard; its zone is its place on the train."""
+    on_train: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        place = on_train[row["call_id"]] = on_train.get(row["call_id"], -1) + 1
+        boxes = row["form"] == "container"
+        row |= {
+            "zone": place // LOADS_PER_ZONE if boxes else None,
+            "checks_before": ("inspection",),
+            "checks_between": ("customs",) if boxes and number % 10 == 0 else (),
+        }
 
 
 def _calls(trains: int, flavour: str, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from optimizer.models.transshipment.game import Aim, Game, Lasting, Past
+from optimizer.models.transshipment.game import Game
+from optimizer.models.transshipment.game_parts import Aim, Lasting, Past
 from optimizer.models.transshipment.problem import Plan
 from optimizer.models.transshipment.site import Site
 

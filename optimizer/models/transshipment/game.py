@@ -6,76 +6,15 @@ import heapq
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from optimizer.models.transshipment.game_parts import Aim, Lasting, Past, Train, better, runs, take_out
 from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, Work, stocked
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Post, Site, Worker, crosses, minutes
-
-Aim = tuple[str, Way]
-"""Onward train and way."""
+from optimizer.models.transshipment.site import Bay, Crane, Load, Post, Site, Worker, crosses, minutes
 
 PATIENCE = 20
 """Minutes before the time a train aims to leave, from which it no longer waits for the train of a direct move."""
-
-
-@dataclass(frozen=True)
-class Past:
-    """A plan of which everything that began before minute ``now`` stands."""
-
-    plan: Plan
-    now: int
-
-    def works(self, load_id: str) -> tuple[Work, ...]:
-        """Works of a load that have begun."""
-        passage = self.plan.passages.get(load_id)
-        return tuple(work for work in passage.works if work.start < self.now) if passage else ()
-
-    def checks(self, load_id: str) -> tuple[Work, ...]:
-        """Checks of a load that have begun."""
-        passage = self.plan.passages.get(load_id)
-        return tuple(check for check in passage.checks if check.start < self.now) if passage else ()
-
-    def has_begun(self, load_id: str) -> bool:
-        return bool(self.works(load_id) or self.checks(load_id))
-
-
-class Lasting:
-    """Minutes of works, computed once for each kind of load."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str, int, int, bool], int] = {}
-
-    def __call__(self, load: Load, worker: Worker, out: bool = False) -> int:
-        key = worker.name, load.form, load.moves, load.wagons, out
-        if key not in self._known:
-            self._known[key] = minutes(load, worker, out)
-        return self._known[key]
-
-
-@dataclass
-class _Train:
-    """A call while it is played."""
-
-    call: Call
-    aim: int
-    track: str = ""
-    start: int = -1
-    leave: int = -1
-    inside: int = 0
-    """Loads still to be taken off by crane."""
-    outside: int = 0
-    """Loads still to be put on, or whose bogies are still to be changed for this train."""
-    to_move: dict[str, dict[str, list[Load]]] = field(default_factory=lambda: {"container": {}, "bulk": {}})
-    """By kind and onward train: loads on this train."""
-    to_fetch: dict[str, list[Load]] = field(default_factory=lambda: {"container": [], "bulk": []})
-    """By kind: loads in the yard that go with this train."""
-    room: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def stands(self) -> bool:
-        return self.start >= 0 and self.leave < 0
 
 
 class Game:
@@ -98,7 +37,7 @@ class Game:
         self.site, self.lasting = site, lasting
         self.since = past.now if past else 0
         self.fallbacks = fallbacks
-        self.trains = {c.call_id: _Train(c, leaves.get(c.call_id, c.depart), room=dict(c.room)) for c in site.calls}
+        self.trains = {c.call_id: Train(c, leaves.get(c.call_id, c.depart), room=dict(c.room)) for c in site.calls}
         self.way: dict[str, Aim] = {}
         self.works: dict[str, list[Work]] = defaultdict(list)
         self.done: set[str] = set()
@@ -116,7 +55,7 @@ class Game:
         """By crane, bay or post: train with which its last load came."""
         self.in_line: dict[str, tuple[Crane, int | None, int]] = {}
         """Cranes on runways at their last works: zone and end."""
-        self.standing: list[_Train] = []
+        self.standing: list[Train] = []
         self.clock: list[tuple[int, int, int, tuple[str, Any]]] = []
         self.number = 0
         begun: set[str] = set()
@@ -171,10 +110,10 @@ class Game:
         if step == "in" or (step == "out" and working):
             self.yard[load.form] -= load.size
         if not works or (working and step in ("in", "direct")):
-            inbound.inside += way != "bogie" or len(checks) < len(load.before) or _runs(checks, past.now)
+            inbound.inside += way != "bogie" or len(checks) < len(load.before) or runs(checks, past.now)
         if working:
             self._at(works[-1].end, 1, ("moved", (load, step, works[-1].resource)))
-        elif _runs(checks, past.now):
+        elif runs(checks, past.now):
             self._at(checks[-1].end, 1, ("checked", load))
         else:
             self._go_on(load)
@@ -188,7 +127,7 @@ class Game:
             if crane is not None:
                 self.in_line[name] = crane, load.zone, work.end
 
-    def _count(self, train: _Train, wagons: int) -> None:
+    def _count(self, train: Train, wagons: int) -> None:
         """Empty wagons of the train's gauge come into stock, or go."""
         if train.call.gauge_mm in self.empties:
             self.empties[train.call.gauge_mm] += wagons
@@ -285,7 +224,7 @@ class Game:
                 insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
                 self._at(now + 1, 3, ("wake", ""))
 
-    def _leave(self, train: _Train, now: int, forced: bool) -> None:
+    def _leave(self, train: Train, now: int, forced: bool) -> None:
         call = train.call
         ready = train.inside == 0 and train.outside == 0
         if not forced and (not ready or now < call.depart or now <= train.start):
@@ -324,7 +263,7 @@ class Game:
         onward, way = self.way.pop(load_id)
         self._give_back(load, onward, way)
         inbound, num_works = self.trains[load.call_id], len(self.works[load_id])
-        if _runs(self.checks[load_id], now) or (num_works and self.works[load_id][-1].end > now):
+        if runs(self.checks[load_id], now) or (num_works and self.works[load_id][-1].end > now):
             return  # seen to when that ends
         waits = [item for item in self.to_check if item[1] == load_id]
         if waits:
@@ -335,11 +274,11 @@ class Game:
             else:
                 inbound.inside -= 1
                 if not waits:
-                    _take_out(inbound.to_move[load.form][onward], load)
+                    take_out(inbound.to_move[load.form][onward], load)
             self._other(load, now)
         elif way == "yard" and num_works == 1:
             if not waits:
-                _take_out(self.trains[onward].to_fetch[load.form], load)
+                take_out(self.trains[onward].to_fetch[load.form], load)
             self._from_yard(load)
         else:
             self._forget(load)  # on a train that has left without its last check
@@ -399,7 +338,7 @@ class Game:
             end > now and crosses(crane, load.zone, other, zone) for other, zone, end in self.in_line.values()
         )
 
-    def _in_stock(self, onward: _Train, load: Load) -> bool:
+    def _in_stock(self, onward: Train, load: Load) -> bool:
         """Whether there are empty wagons for the load on its onward train."""
         return self.empties.get(onward.call.gauge_mm, load.wagons) >= load.wagons
 
@@ -477,7 +416,7 @@ class Game:
                     continue
                 lasts = self.lasting(load, crane, out=True)
                 if now + lasts <= limit and now + lasts + self._after(load) <= train.call.latest:
-                    best = _better(best, (train.aim, 1), load, "out")
+                    best = better(best, (train.aim, 1), load, "out")
                 break
             for onward_id, loads in train.to_move[form].items():
                 ready = next((load for load in reversed(loads) if self._ready_for(crane, load, now)), None)
@@ -490,7 +429,7 @@ class Game:
                 both = onward.stands and "direct" in load.ways and onward.track in crane.tracks
                 both = both and now + lasts + self._after(load) <= onward.call.latest
                 if both and self._in_stock(onward, load):
-                    best = _better(best, (min(train.aim, onward.aim), 0), load, "direct")
+                    best = better(best, (min(train.aim, onward.aim), 0), load, "direct")
                     continue
                 # A load that was to go directly goes through the yard when its train can wait no longer.
                 into_yard = (
@@ -498,15 +437,15 @@ class Game:
                 )
                 if into_yard and "yard" in load.ways and self.yard[form] >= load.size:
                     aim = min(train.aim, onward.aim) if onward.stands else train.aim
-                    best = _better(best, (aim, 2), load, "in")
+                    best = better(best, (aim, 2), load, "in")
         if best is None:
             return
         _, load, step = best
         onward_id = self.way[load.load_id][0]
         if step == "out":
-            _take_out(self.trains[onward_id].to_fetch[form], load)
+            take_out(self.trains[onward_id].to_fetch[form], load)
         else:
-            _take_out(self.trains[load.call_id].to_move[form][onward_id], load)
+            take_out(self.trains[load.call_id].to_move[form][onward_id], load)
             self.way[load.load_id] = onward_id, "direct" if step == "direct" else "yard"
         if step == "in":
             self.yard[form] -= load.size
@@ -530,20 +469,3 @@ class Game:
                 self.to_change.remove(item)
                 self._begin(bay, now, load, "bogie")
                 return
-
-
-def _better(
-    best: tuple[tuple[int, int], Load, str] | None, key: tuple[int, int], load: Load, step: str
-) -> tuple[tuple[int, int], Load, str]:
-    return best if best is not None and best[0] <= key else (key, load, step)
-
-
-def _runs(works: Sequence[Work], now: int) -> bool:
-    """Whether the last of them has not ended."""
-    return bool(works) and works[-1].end > now
-
-
-def _take_out(loads: list[Load], load: Load) -> None:
-    """Remove a load, most likely the last; equality of loads would compare every field."""
-    at = next(k for k in range(len(loads) - 1, -1, -1) if loads[k] is load)
-    del loads[at]

@@ -21,6 +21,8 @@ from optimizer.models.transshipment.site import Load, Site
 SHIFTS = (-60, -30, -15, -5, 5, 15, 30, 60)
 HOT, COLD = 0.004, 0.0001
 """Temperature at the start and the end, as shares of the cost."""
+SLOWNESS = 20
+"""Moves of the compiled search for one of this: a batch of moves is to be over in a moment, whoever plays."""
 MARGIN = 480
 """Minutes before and after a window whose trains are played along."""
 
@@ -72,7 +74,8 @@ class Search:
         return self.best[0]
 
     def search(self, moves: int, hot: float, cold: float) -> None:
-        """Anneal the aims at hand; temperatures are shares of their cost."""
+        """Anneal the aims at hand, with fewer moves than asked for; temperatures are shares of their cost."""
+        moves = -(-moves // SLOWNESS)
         for number in range(moves if self.units is not None else 0):
             self.step(hot * (cold / hot) ** (number / moves))
 

@@ -13,17 +13,15 @@ The order variables make it weak: its purpose is a file that any solver reads, n
 from __future__ import annotations
 
 import itertools
-import re
-from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 
 import pulp
 
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment.choices import Choice, choices
+from optimizer.models.transshipment.mip_model import CHECKS, Programme, Step, check_steps, order
+from optimizer.models.transshipment.mip_stocks import bogie_stock, empty_wagons, yard_limits
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,
@@ -37,79 +35,12 @@ from optimizer.models.transshipment.problem import (
     usd,
 )
 from optimizer.models.transshipment.search import tidy
-from optimizer.models.transshipment.site import Bay, Call, Crane, Load, Site, Worker, gap, minutes
+from optimizer.models.transshipment.site import Bay, Call, Crane, Worker, gap, minutes
 from optimizer.result import Outcome, Status
 from optimizer.solvers.mip import solve_model
 
 MOST_PAIRS = 60_000
 """Pairs of works that may have to be put in order; above, the file grows past what a stock solver makes anything of."""
-
-CHECKS = 2
-"""Step of a load's first check."""
-Step = tuple[str, int]
-
-
-@dataclass
-class Programme:
-    """The model with its variables."""
-
-    site: Site
-    model: pulp.LpProblem = field(default_factory=lambda: pulp.LpProblem("transshipment", pulp.LpMinimize))
-    start: dict[str, pulp.LpVariable] = field(default_factory=dict)
-    leave: dict[str, pulp.LpVariable] = field(default_factory=dict)
-    on: dict[tuple[str, str], pulp.LpVariable] = field(default_factory=dict)
-    take: dict[tuple[str, str, str], pulp.LpVariable] = field(default_factory=dict)
-    missed: dict[str, pulp.LpVariable] = field(default_factory=dict)
-    begin: dict[Step, pulp.LpVariable] = field(default_factory=dict)
-    end: dict[Step, pulp.LpAffineExpression] = field(default_factory=dict)
-    use: dict[tuple[str, int, str], pulp.LpVariable] = field(default_factory=dict)
-    late: dict[str, pulp.LpVariable] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-
-    @cached_property
-    def choices(self) -> tuple[Choice, ...]:
-        return choices(self.site)
-
-    @cached_property
-    def big(self) -> int:
-        return self.site.end + 1
-
-    def name(self, wanted: str) -> str:
-        """``wanted`` in characters LP files know, made unique: 'A-1' and 'A.1' are two ids."""
-        plain = name = re.sub(r"[^A-Za-z0-9_]", "_", wanted)[:230]
-        for number in itertools.count(2):
-            if name not in self.names:
-                break
-            name = f"{plain}_{number}"
-        self.names.add(name)
-        return name
-
-    def binary(self, name: str) -> pulp.LpVariable:
-        return self.model.add_variable(self.name(name), cat=pulp.LpBinary)
-
-    def minute(self, name: str, least: int, most: int) -> pulp.LpVariable:
-        return self.model.add_variable(self.name(name), least, most, pulp.LpInteger)
-
-    def number(self, name: str) -> pulp.LpVariable:
-        return self.model.add_variable(self.name(name), 0)
-
-    def takes(self, load: Load, *ways: str) -> pulp.LpAffineExpression:
-        return pulp.lpSum(self.take[c.key] for c in self.choices if c.load is load and c.way in ways)
-
-    def add(self, name: str, constraint: pulp.LpConstraint) -> None:
-        self.model.addConstraint(constraint, self.name(name))
-
-    def workers(self, load: Load, step: int) -> tuple[Worker, ...]:
-        """Who may do the first (0) or second (1) work of a load, or its (step - CHECKS)-th check."""
-        if step >= CHECKS:
-            return self.site.posts_for(load.checks[step - CHECKS])
-        mine = [c for c in self.choices if c.load is load]
-        if step == 1:
-            cranes = [k for c in mine if c.way == "yard" for k in self.site.cranes_for(load, c.onward)]
-            return tuple(dict.fromkeys(cranes))
-        by_crane = any(c.way != "bogie" for c in mine)
-        first = self.site.cranes_for(load, self.site.call[load.call_id]) if by_crane else ()
-        return (*first, *(self.site.bays if any(c.way == "bogie" for c in mine) else ()))
 
 
 def build(problem: Transshipment) -> Programme:
@@ -156,21 +87,10 @@ def trains_on_tracks(p: Programme) -> None:
         shared = [k for k in p.site.tracks_for(one) if k in p.site.tracks_for(two)]
         if shared:
             a, b = one.call_id, two.call_id
-            first, second = _order(p, f"train_{a}_{b}", (p.start[a], p.leave[a]), (p.start[b], p.leave[b]))
+            first, second = order(p, f"train_{a}_{b}", (p.start[a], p.leave[a]), (p.start[b], p.leave[b]))
             for k in shared:
                 both = p.on[a, k.track_id] + p.on[b, k.track_id] - 1
                 p.add(f"apart_{a}_{b}_{k.track_id}", both <= first + second)
-
-
-Span = tuple[pulp.LpVariable | pulp.LpAffineExpression, pulp.LpVariable | pulp.LpAffineExpression]
-
-
-def _order(p: Programme, name: str, one: Span, two: Span) -> tuple[pulp.LpVariable, pulp.LpVariable]:
-    """The two orders of two spans; each, when 1, holds."""
-    first, second = p.binary(f"before_{name}"), p.binary(f"after_{name}")
-    p.add(f"order_{name}", two[0] >= one[1] - p.big * (1 - first))
-    p.add(f"disorder_{name}", one[0] >= two[1] - p.big * (1 - second))
-    return first, second
 
 
 def loads_by_choice(p: Programme, serve_all: bool) -> None:
@@ -196,7 +116,7 @@ def loads_by_choice(p: Programme, serve_all: bool) -> None:
 
 def works_of_loads(p: Programme) -> None:
     """(6) Each work and check by one crane, bay or post, inside one of its windows."""
-    steps = [(load, step) for load in p.site.loads for step in (0, 1, *_checks(load))]
+    steps = [(load, step) for load in p.site.loads for step in (0, 1, *check_steps(load))]
     for load, step in steps:
         i, workers = load.load_id, p.workers(load, step)
         if not workers:
@@ -225,11 +145,6 @@ def works_of_loads(p: Programme) -> None:
         p.add(f"crane_{i}_{step}", others == p.takes(load, *(("yard",) if step else ("direct", "yard"))))
         if step == 0:
             p.add(f"bay_{i}", bays == p.takes(load, "bogie"))
-
-
-def _checks(load: Load) -> range:
-    """Steps of a load's checks."""
-    return range(CHECKS, CHECKS + len(load.checks))
 
 
 def works_at_trains(p: Programme) -> None:
@@ -284,7 +199,7 @@ def works_in_order(p: Programme) -> None:
         if not pairs:
             continue
         name = f"work_{one[0]}_{one[1]}_{two[0]}_{two[1]}"
-        first, second = _order(p, name, (p.begin[one], p.end[one]), (p.begin[two], p.end[two]))
+        first, second = order(p, name, (p.begin[one], p.end[one]), (p.begin[two], p.end[two]))
         for a, b, apart in pairs:
             both = p.use[*one, a.name] + p.use[*two, b.name] - 1
             p.add(f"apart_{name}_{a.name}_{b.name}", both <= first + second)
@@ -300,7 +215,7 @@ def checks_in_chain(p: Programme) -> None:
     big = 2 * p.big
     for load in p.site.loads:
         i, inbound = load.load_id, load.call_id
-        steps = list(_checks(load))
+        steps = list(check_steps(load))
         first, second = len(load.before), len(load.before) + len(load.between)
         before, between, after = steps[:first], steps[first:second], steps[second:]
         chain = [*before, 0, *between, 1, *after]
@@ -317,117 +232,6 @@ def checks_in_chain(p: Programme) -> None:
                 p.add(f"after_{name}", p.begin[i, after[0]] >= last - big * (1 - take))
                 p.add(f"after_stands_{name}", p.begin[i, after[0]] >= p.start[o] - big * (1 - take))
                 p.add(f"after_leaves_{name}", p.end[i, after[-1]] <= p.leave[o] + big * (1 - take))
-
-
-def _later(p: Programme, name: str, one: Step, two: Step) -> pulp.LpVariable:
-    """When 1, ``one`` begins a minute or more after ``two``; of works that begin together each counts."""
-    later = p.binary(f"later_{name}")
-    p.add(f"begins_later_{name}", p.begin[one] >= p.begin[two] + 1 - (p.big + 1) * (1 - later))
-    return later
-
-
-def _gone(p: Programme, name: str, one: Step, two: Step) -> pulp.LpVariable:
-    """When 1, ``one`` has ended when ``two`` begins."""
-    gone = p.binary(f"gone_{name}")
-    p.add(f"ends_before_{name}", p.end[one] <= p.begin[two] + 2 * p.big * (1 - gone))
-    return gone
-
-
-def yard_limits(p: Programme) -> None:
-    """(7) At each start of unloading into the yard, what lies there fits."""
-    for form, capacity in p.site.yard.items():
-        loads = [i for i in p.site.loads if i.form == form and (i.load_id, 1) in p.begin]
-        if sum(load.size for load in loads) <= capacity:
-            continue
-        for load in loads:
-            held = [load.size * p.takes(load, "yard")]
-            for other in loads:
-                if other is load:
-                    continue
-                name = f"yard_{other.load_id}_{load.load_id}"
-                lies = p.binary(f"lies_{name}")
-                later = _later(p, name, (other.load_id, 0), (load.load_id, 0))
-                gone = _gone(p, name, (other.load_id, 1), (load.load_id, 0))
-                both = p.takes(other, "yard") + p.takes(load, "yard") - 1
-                p.add(f"counts_{name}", lies >= both - later - gone)
-                held.append(other.size * lies)
-            p.add(f"yard_{load.load_id}", pulp.lpSum(held) <= capacity)
-
-
-Use = tuple[Step, pulp.LpVariable, int]
-"""A work, whether it takes or gives, how many."""
-
-
-def never_below_zero(p: Programme, name: str, stock: int, taken: list[Use], given: list[Use]) -> None:
-    """Whenever something is taken, what has been taken so far is in stock or has come back."""
-    most = sum(amount for _, _, amount in taken)
-    if most <= stock:
-        return
-    for work, here, amount in taken:
-        sums = [amount * here]
-        for other, there, more in taken:
-            if other[0] != work[0]:
-                pair = f"{name}_{other[0]}_{other[1]}_{work[0]}_{work[1]}"
-                counts = p.binary(f"counts_{pair}")
-                p.add(f"taken_{pair}", counts >= there + here - 1 - _later(p, pair, other, work))
-                sums.append(more * counts)
-        for other, there, more in given:
-            if other[0] != work[0]:
-                pair = f"back_{name}_{other[0]}_{other[1]}_{work[0]}_{work[1]}"
-                back = _gone(p, pair, other, work)
-                p.add(f"given_{pair}", back <= there)
-                sums.append(-more * back)
-        p.add(f"stock_{name}_{work[0]}_{work[1]}", pulp.lpSum(sums) <= stock + most * (1 - here))
-
-
-def _case(
-    p: Programme, name: str, takes: list[pulp.LpVariable], used: pulp.LpVariable | None = None
-) -> pulp.LpVariable:
-    """1 when one of the choices is taken, by ``used`` if given."""
-    case, total = p.binary(name), pulp.lpSum(takes)
-    if used is None:
-        p.add(f"case_{name}", case == total)
-        return case
-    p.add(f"if_{name}", case >= used + total - 1)
-    p.add(f"here_{name}", case <= used)
-    p.add(f"gauge_{name}", case <= total)
-    return case
-
-
-def bogie_stock(p: Programme) -> None:
-    """(8)"""
-    for bay in p.site.bays:
-        loads = [i for i in p.site.loads if (i.load_id, 0, bay.name) in p.use]
-        for gauge, stock in bay.stock.items():
-            name, taken, given = f"{bay.name}_{gauge}", [], []
-            for load in loads:
-                i, used = load.load_id, p.use[load.load_id, 0, bay.name]
-                onto = _onto(p, load, "bogie", gauge)
-                if onto:
-                    taken.append(((i, 0), _case(p, f"takes_{name}_{i}", onto, used), load.wagons))
-                if p.site.call[load.call_id].gauge_mm == gauge:
-                    given.append(((i, 0), used, load.wagons))
-            never_below_zero(p, name, stock, taken, given)
-
-
-def empty_wagons(p: Programme) -> None:
-    """(13)"""
-    for gauge, stock in p.site.empties.items():
-        name, taken, given = f"empty_{gauge}", [], []
-        for load in p.site.loads:
-            i = load.load_id
-            for step, way in enumerate(("direct", "yard")):
-                if onto := _onto(p, load, way, gauge):
-                    taken.append(((i, step), _case(p, f"takes_{name}_{i}_{way}", onto), load.wagons))
-            lifts = [p.take[c.key] for c in p.choices if c.load is load and c.way != "bogie"]
-            if lifts and p.site.call[load.call_id].gauge_mm == gauge:
-                given.append(((i, 0), _case(p, f"gives_{name}_{i}", lifts), load.wagons))
-        never_below_zero(p, name, stock, taken, given)
-
-
-def _onto(p: Programme, load: Load, way: str, gauge: int) -> list[pulp.LpVariable]:
-    """Choices of the load to go with a train of the gauge."""
-    return [p.take[c.key] for c in p.choices if c.load is load and c.way == way and c.onward.gauge_mm == gauge]
 
 
 def objective(p: Programme) -> None:
@@ -471,7 +275,7 @@ def _read(p: Programme) -> Plan:
         if _value(p.take[choice.key]):
             works = []
             num_works = 2 if choice.way == "yard" else 1
-            for step in (*range(num_works), *_checks(choice.load)):
+            for step in (*range(num_works), *check_steps(choice.load)):
                 at = choice.load.load_id, step
                 worker = next(w for w in p.workers(choice.load, step) if _value(p.use[*at, w.name]))
                 start = _value(p.begin[at])
