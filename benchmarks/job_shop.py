@@ -68,6 +68,7 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run after; print what is there")
     parser.add_argument("--results", type=Path, default=None, help="file to add results to, and to go on from")
+    parser.add_argument("--csv", type=Path, default=None, help="file to write a line per instance to")
     options = parser.parse_args(argv)
     ends_at = time.monotonic() + 60 * options.minutes
     known = published()
@@ -87,7 +88,10 @@ def run(argv: Sequence[str]) -> None:
             with options.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(runs[key])) + "\n")
     settings = (options.seconds, options.workers, options.seed)
-    print_runs([one for one in runs.values() if one.instance in chosen and one.key[2:] == settings], known)
+    told = [one for one in runs.values() if one.instance in chosen and one.key[2:] == settings]
+    print_runs(told, known)
+    if options.csv is not None:
+        write_runs(options.csv, told, known)
 
 
 def published() -> Mapping[str, tuple[int, int]]:
@@ -225,6 +229,20 @@ def print_runs(runs: Sequence[Run], known: Mapping[str, tuple[int, int]]) -> Non
             print(f"better than published: {one.instance}, {one.method}: bound {one.bound}, published {lower}")
         if one.bound > upper or (one.makespan is not None and one.makespan < lower):
             print(f"CONTRADICTS what is published: {one}; published {lower} to {upper}")
+
+
+def write_runs(path: Path, runs: Sequence[Run], known: Mapping[str, tuple[int, int]]) -> None:
+    """A line per instance: published bounds, then bound and makespan of each method (blank: none)."""
+    found = {(one.instance, one.method): one for one in runs}
+    names = dict.fromkeys(name for name in known if any((name, method) in found for method in METHODS))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        columns = [f"{method} {figure}" for method in METHODS for figure in ("bound", "makespan", "processor s")]
+        writer.writerow(["instance", "published bound", "published makespan", *columns])
+        for name in names:
+            each = [found.get((name, method)) for method in METHODS]
+            figures = [(one.bound, one.makespan, one.processor_s) if one else ("", "", "") for one in each]
+            writer.writerow([name, *known[name], *itertools.chain(*figures)])
 
 
 def _means(runs: Sequence[Run], known: Mapping[str, tuple[int, int]]) -> list[object]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.job_shop import DATA, checked_makespan, published
+from benchmarks.job_shop import DATA, Run, checked_makespan, print_runs, published, write_runs
 from optimizer.errors import InstanceError
 from optimizer.models.family import SolveOptions
 from optimizer.scheduling.engine import solve_engine
@@ -86,3 +86,29 @@ def test_public_optimum(instance):
     assert lower <= found.schedule.makespan
     assert found.bound <= upper
     assert found.schedule.makespan == upper
+
+
+def test_tables_compare_like_with_like_and_name_what_is_new(tmp_path, capsys):
+    known = {"fjsp/a/one": (100, 100), "fjsp/a/two": (90, 100), "fjsp/a/three": (50, 60)}
+
+    def made(name: str, method: str, makespan: int | None, bound: int) -> Run:
+        return Run(f"fjsp/a/{name}", method, 6.0, 2, 1, makespan, bound, 6.0, 3.0)
+
+    runs = [
+        made("one", "engine", 101, 100), made("one", "plain CP-SAT", 104, 50),
+        made("two", "engine", 99, 91), made("two", "plain CP-SAT", 102, 89),
+        made("three", "engine", 60, 50), made("three", "plain CP-SAT", None, 0),
+    ]  # fmt: skip
+    print_runs(runs, known)
+    told = capsys.readouterr().out
+    # Gaps of 1 and -1 against 4 and 2 percent; bound gaps of 0, -1.11, 0 against 50, 1.11 and 100.
+    assert "0.00  | 3.00      | 0.00" in told
+    assert "-0.37       | 50.37" in told
+    assert "better than published: fjsp/a/two, engine: makespan 99, published 100" in told
+    assert "better than published: fjsp/a/two, engine: bound 91, published 90" in told
+    assert "CONTRADICTS" not in told
+    print_runs([made("one", "engine", 99, 99)], known)
+    assert "CONTRADICTS" in capsys.readouterr().out
+    write_runs(tmp_path / "runs.csv", runs, known)
+    lines = (tmp_path / "runs.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[3] == "fjsp/a/three,50,60,50,60,6.0,0,,6.0"
