@@ -18,5 +18,6 @@ PROGRAMS = {
     "transshipment-ladder": "benchmarks.transshipment_ladder",
     "job-shop": "benchmarks.job_shop",
     "rolling-stock": "benchmarks.rolling_stock",
+    "circulation": "benchmarks.circulation",
 }
 """Name on the command line -> module."""

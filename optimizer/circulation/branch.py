@@ -28,6 +28,8 @@ CANDIDATES = 10
 RELIABLE = 1
 TRIAL_ITERATIONS = 60
 LEAST_RISE = 1e-3
+SURE = 0.8
+DIVE_SHARE = 0.02
 LEFT_OUT_FACTOR = 20.0
 PLUNGE_UP = 0.5
 Decision = tuple[int, int, bool]
@@ -74,7 +76,6 @@ class Tree:
         self.upper, self.step, self.assembler = upper, step, assembler
         self.best: Rotations | None = None
         self.nodes = 0
-        self.root: tuple[Ints, Floats] = (np.zeros(0, np.int64), np.zeros(0))
         graph = pool.graph
         self._row = np.full(graph.num_trips, -1, np.int64)
         self._row[trips] = np.arange(trips.size)
@@ -165,8 +166,6 @@ class Tree:
             self.nodes += 1
             bound, values = self._solve(decisions)
             bound = max(bound, known)
-            if not decisions:
-                self.root = self._positive(values)
             if bound > self.cutoff:
                 continue
             shares = self._shares(values)
@@ -185,6 +184,22 @@ class Tree:
         bounds = [node[0] for node in (*open_nodes, *plunge)]
         bound = min([self.upper, *bounds])
         return Searched(self.best, self.upper, bound, self.nodes)
+
+    def dive(self, stop: Callable[[], bool], accept: Callable[[float, Rotations], None]) -> None:
+        """Decide the depots of a few more trips at a time, the surest first, and never look back."""
+        decisions: tuple[Decision, ...] = ()
+        while not stop():
+            bound, values = self._solve(decisions)
+            shares = self._shares(values)
+            self._round(shares, accept)
+            surest = shares.max(axis=0)
+            fractional = np.flatnonzero((surest > WHOLE) & (surest < 1.0 - WHOLE))
+            if not fractional.size or bound > self.cutoff:
+                return
+            order = fractional[np.argsort(-surest[fractional], kind="stable")]
+            sure = min(int((surest[order] > SURE).sum()), int(DIVE_SHARE * self.trips.size))
+            for at in order[: max(1, sure)]:
+                decisions += ((int(self.trips[at]), int(shares[:, at].argmax()), True),)
 
     def _positive(self, values: Floats) -> tuple[Ints, Floats]:
         """Rotations of the pool in the relaxation, and how much of each."""

@@ -67,7 +67,6 @@ class ColumnGeneration:
             num, self.uncovered, np.zeros(num), np.full(num, highspy.kHighsInf), num, starts, starts, np.ones(num)
         )
         self._in_programme = 0
-        self.allowed: np.ndarray | None = None
 
     @property
     def must_run(self) -> np.ndarray:
@@ -93,26 +92,6 @@ class ColumnGeneration:
             part.indptr[:-1].astype(np.int32), part.indices.astype(np.int32), part.data,
         )  # fmt: skip
         self._in_programme = pool.size
-
-    def restrict(self, allowed: np.ndarray) -> None:
-        """From now on depots do only what they are allowed (shape (depots, trips))."""
-        self.allowed = allowed
-        pool, num = self.pool, self.graph.num_trips
-        own = allowed[np.repeat(pool.depot, np.diff(pool.start)), pool.trips]
-        open_now = np.logical_and.reduceat(own, pool.start[:-1])[: self._in_programme]
-        index = (num + np.arange(self._in_programme)).astype(np.int32)
-        upper = np.where(open_now, highspy.kHighsInf, 0.0)
-        self._highs.changeColsBounds(index.size, index, np.zeros(index.size), upper)
-
-    def solve(self, left: SolveOptions) -> tuple[Floats, Floats, Floats] | None:
-        """Prices of trips and depots, and values of the pool's rotations, of the restricted programme; None if cut."""
-        self.pass_new()
-        if run_highs(self._highs, left, is_mip=False, constant=0.0).bound is None:
-            return None
-        solution, num = self._highs.getSolution(), self.graph.num_trips
-        duals = np.array(solution.row_dual)
-        values = np.array(solution.col_value)[num:]
-        return np.minimum(duals[:num], self.uncovered), np.minimum(duals[num:], 0.0), values
 
     def run(
         self, centre: Floats, stop: Callable[[], bool], left: Callable[[], SolveOptions], bound: float = -np.inf
@@ -165,7 +144,7 @@ class ColumnGeneration:
         graph = self.graph
         value, rotations = float(price.sum() + graph.vehicles @ depot_price), []
         for k in graph.used_depots:
-            labels = graph.labels(k, price, self.allowed)
+            labels = graph.labels(k, price)
             value += graph.vehicles[k] * min(0.0, float(labels.through.min(initial=np.inf)) - depot_price[k])
             limit = depot_price[k] - 1e-6
             trips, start = cheap_rotations(labels.ahead, labels.before, labels.rest, labels.after, limit, PER_DEPOT)

@@ -18,7 +18,6 @@ import numpy as np
 from optimizer.circulation.assemble import Assembler, Rotations
 from optimizer.circulation.branch import Tree
 from optimizer.circulation.columns import ColumnGeneration, Relaxed
-from optimizer.circulation.dive import dive
 from optimizer.circulation.enumerate import widest_rotations
 from optimizer.circulation.graph import Graph
 from optimizer.circulation.improve import Improver
@@ -32,7 +31,7 @@ from optimizer.result import Progress, relative_gap
 PASSES = 150
 FIRST_LIMIT = 1e-5
 """Of the bound: the first limit of reduced costs tried."""
-PROOF_ROTATIONS = 400_000
+ROTATIONS = 300_000
 ALL_NODES = 10**9
 
 
@@ -55,7 +54,6 @@ class _Engine:
         self.bound, self.cost = 0.0, np.inf
         self.plan: Rotations | None = None
         self.relaxed: float | None = None
-        self.generation: ColumnGeneration | None = None
         self.assembler = Assembler(self.graph)
 
     @property
@@ -111,7 +109,7 @@ class _Engine:
         self.tell()
         if self.done or self.stop():
             return None
-        self.generation = generation = ColumnGeneration(graph, self.left())
+        generation = ColumnGeneration(graph, self.left())
         seeds = [*(self.plan or []), *place_chains(graph, chains), *prices.rotations]
         generation.pool.add((k, np.array(trips, np.int64)) for k, trips in seeds)
         relaxed = generation.run(prices.price, self.stop, self.left)
@@ -129,11 +127,20 @@ class _Engine:
             self.accept(cost, rotations)
 
     def _search(self, relaxed: Relaxed) -> None:
-        if self.generation is not None:
-            dive(self.generation, self.assembler, self._enough, self.left, self.accept)
+        pool, limit = self._near(relaxed)
+        self._tree(pool, relaxed, limit).dive(self._enough, self.accept)
         if self.plan is not None:
             self._improve(relaxed)
-        self._prove(relaxed)
+        if not self._enough():
+            pool, limit = self._near(relaxed)
+            found = self._tree(pool, relaxed, limit).run(ALL_NODES, self._enough, self.accept)
+            self.raise_bound(min(found.bound, relaxed.bound + limit))
+
+    def _near(self, relaxed: Relaxed) -> tuple[RotationPool, float]:
+        """All rotations a better plan can use, or as many as fit, and the limit up to which they are all."""
+        gap = self.cost - relaxed.bound if np.isfinite(self.cost) else 0.01 * abs(relaxed.bound)
+        first = FIRST_LIMIT * max(1.0, abs(relaxed.bound))
+        return widest_rotations(self.graph, relaxed.price, relaxed.depot_price, first, gap, ROTATIONS)
 
     def _enough(self) -> bool:
         return self.stop() or self.done
@@ -155,16 +162,6 @@ class _Engine:
             improver.run(self.plan, self._enough, lambda saved, plan: self.accept(self.cost - saved, plan))
             if self.cost >= before:
                 return
-
-    def _prove(self, relaxed: Relaxed) -> None:
-        """Branch and bound over all rotations a better plan can use, or as many as fit."""
-        if self._enough():
-            return
-        gap = self.cost - relaxed.bound if np.isfinite(self.cost) else 0.01 * abs(relaxed.bound)
-        first = FIRST_LIMIT * max(1.0, abs(relaxed.bound))
-        pool, limit = widest_rotations(self.graph, relaxed.price, relaxed.depot_price, first, gap, PROOF_ROTATIONS)
-        found = self._tree(pool, relaxed, limit).run(ALL_NODES, self._enough, self.accept)
-        self.raise_bound(min(found.bound, relaxed.bound + limit))
 
     def _result(self, infeasible: bool = False) -> Circulated:
         if infeasible:

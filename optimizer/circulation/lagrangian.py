@@ -92,8 +92,8 @@ def _depot_flow(
     usable = np.isfinite(through)
     if filtered and through.size > LINKS_PER_TRIP * graph.num_trips:
         cut = np.partition(through, LINKS_PER_TRIP * graph.num_trips)[LINKS_PER_TRIP * graph.num_trips]
-        usable = through <= max(cut, 0.0)
-        trips = np.flatnonzero(labels.through <= max(cut, 0.0))
+        usable &= through <= max(cut, 0.0)
+        trips = trips[labels.through[trips] <= max(cut, 0.0)]
     links = np.flatnonzero(usable)
     if trips.size == 0:
         return 0.0, []
