@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optimizer.api import FAMILIES, certificate, explain, export, read, solve, verify, write
     from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
+    from optimizer.models.gauge_choice.problem import GaugeChoice
     from optimizer.models.port_choice.problem import PortChoice
     from optimizer.models.rolling_stock.problem import RollingStock
     from optimizer.models.transshipment.problem import Transshipment
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
+    "GaugeChoice",
     "InstanceError",
     "OptimizerError",
     "PortChoice",
@@ -48,6 +50,7 @@ __all__ = [
 _HOMES = {
     "optimizer.api": ("FAMILIES", "certificate", "explain", "export", "read", "solve", "verify", "write"),
     "optimizer.errors": ("InstanceError", "OptimizerError", "ResultError", "UsageError", "VerificationError"),
+    "optimizer.models.gauge_choice.problem": ("GaugeChoice",),
     "optimizer.models.port_choice.problem": ("PortChoice",),
     "optimizer.models.rolling_stock.problem": ("RollingStock",),
     "optimizer.models.transshipment.problem": ("Transshipment",),

@@ -33,6 +33,7 @@ class _Families(Mapping[str, Family]):
         "port-choice": "optimizer.models.port_choice",
         "transshipment": "optimizer.models.transshipment",
         "rolling-stock": "optimizer.models.rolling_stock",
+        "gauge-choice": "optimizer.models.gauge_choice",
     }
 
     def __getitem__(self, name: str) -> Family:
@@ -110,7 +111,7 @@ def solve(
     Parameters
     ----------
     problem
-        PortChoice, Transshipment or RollingStock.
+        PortChoice, Transshipment, RollingStock or GaugeChoice.
     method
         A method of the family; ``auto`` is its first.
     solver

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
-from scripts.reference import dated, equipment, goods, prices, transfers, world
+from scripts.reference import dated, equipment, gauge_choice, goods, prices, transfers, world
 from scripts.reference.facts import Facts, Row
 from scripts.reference.output import write_sources, write_table
 from scripts.reference.routes import cheapest_routes
@@ -49,6 +49,10 @@ def static_tables(facts: Facts) -> dict[str, list[Row]]:
         "terminal_cranes": equipment.terminal_cranes(facts),
         "terminal_bays": equipment.terminal_bays(facts),
         "terminal_posts": equipment.terminal_posts(facts),
+        "gauge_sections": gauge_choice.gauge_sections(facts),
+        "gauge_options": gauge_choice.gauge_options(facts),
+        "transfer_technologies": gauge_choice.transfer_technologies(facts),
+        "transfer_sites": gauge_choice.transfer_sites(facts),
     }
 
 

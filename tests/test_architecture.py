@@ -32,7 +32,7 @@ LAYERS = {
     "errors": 0,
     "display": 0,
 }
-FAMILY_NAMES = ("port_choice", "transshipment", "rolling_stock")
+FAMILY_NAMES = ("port_choice", "transshipment", "rolling_stock", "gauge_choice")
 
 
 def module_of(path: Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ _OPTIONS_OF = {
     "port-choice": ("dated", "serve_all"),
     "transshipment": ("terminal", "serve_all"),
     "rolling-stock": ("stock", "serve_all"),
+    "gauge-choice": ("gauges", "without", "serve_all"),
 }
 
 
@@ -35,6 +36,8 @@ def family_options(command: Command) -> Command:
             click.option("--dated", is_flag=True, help="port-choice: dated shipments instead of annual lanes."),
             click.option("--terminal", metavar="ID", help="transshipment: the terminal to plan."),
             click.option("--stock", metavar="WHAT", help="rolling-stock: wagons (default) or locomotives."),
+            click.option("--gauges", metavar="WHAT", help="gauge-choice: a variant to build, or SECTION=GAUGE,..."),
+            click.option("--without", metavar="A,B", help="gauge-choice: transfer technologies that may not be used."),
             click.option("--serve-all", is_flag=True, help="Nothing may stay unserved."),
         )
     ):

@@ -40,7 +40,7 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Solve FAMILY (port-choice, transshipment or rolling-stock) on INSTANCE.
+    """Solve FAMILY (port-choice, transshipment, rolling-stock or gauge-choice) on INSTANCE.
 
     Progress goes to standard error, the result to standard output. Ctrl-C ends with the best plan so far.
     """

@@ -237,6 +237,8 @@ def _follow(tables: Tables) -> None:
         tables[name] = tables[name][tables[name]["terminal_id"].isin(terminals)]
     loads = tables["terminal_loads"]
     tables["terminal_loads"] = loads[loads["call_id"].isin(tables["train_calls"]["call_id"])]
+    options = tables["gauge_options"]
+    tables["gauge_options"] = options[options["section_id"].isin(tables["gauge_sections"]["section_id"])]
     tracks = set(tables["terminal_tracks"]["track_id"])
     cranes = tables["terminal_cranes"]
     reached = [tuple(track for track in names if track in tracks) for names in cranes["tracks"]]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from optimizer.data.columns import columns_of
 from optimizer.data.connectivity import check_connectivity
+from optimizer.data.gauge_choice import gauge_choice_faults
 from optimizer.data.prices import check_prices
 from optimizer.data.schema import KEYS, RAIL_GAUGES_MM, TABLES, CargoForm, Config
 from optimizer.errors import Fault, did_you_mean
@@ -30,10 +31,13 @@ NOUNS = {
     "terminals": "a terminal",
     "terminal_tracks": "a track",
     "train_calls": "a train",
+    "gauge_sections": "a section",
+    "transfer_technologies": "a technology",
 }
-_SHARED_IDS = (("links", "handlings", "sea_legs"), ("wagons", "locomotives"))
+_SHARED_IDS = (("links", "handlings", "sea_legs", "gauge_options", "transfer_sites"), ("wagons", "locomotives"))
 _LISTED = {
     ("handlings", "cargo_forms"): get_args(CargoForm),
+    ("transfer_technologies", "cargo_forms"): get_args(CargoForm),
     ("wagons", "gauges_mm"): tuple(map(str, RAIL_GAUGES_MM)),
     ("terminal_loads", "modes"): ("direct", "yard", "bogie"),
 }
@@ -46,6 +50,7 @@ _NOT_AFTER = {
 _DAYS = {"shipments": "release_day", "orders": "release_day", "fleet": "from_day", "train_services": "depart_day"}
 _ENDS = {
     "links": ("from_node", "to_node"), "sea_legs": ("from_port", "to_port"), "handlings": ("from_layer", "to_layer"),
+    "gauge_sections": ("from_node", "to_node"), "transfer_sites": ("gauge_a_mm", "gauge_b_mm"),
     "lanes": ("origin", "destination"), "shipments": ("origin", "destination"), "orders": ("origin", "destination"),
 }  # fmt: skip
 _UNITS = {
@@ -70,7 +75,7 @@ def check_tables(
         Files with faults; what would only follow from those is not reported again.
     """
     faults = [fault for name, table in tables.items() for fault in check_values(name, table)]
-    for check in (_duplicates, _listed_names, _gauges, _terminals, _tariff_units):
+    for check in (_duplicates, _listed_names, _gauges, _terminals, _tariff_units, gauge_choice_faults):
         faults += check(tables)
     faults += _references(tables, known)
     if config is not None:

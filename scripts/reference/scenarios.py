@@ -31,6 +31,11 @@ transfer_capacity_days = 350.0  # estimate: two weeks a year lost to closures, f
 [transshipment]
 terminal_id = "TL5"  # Spin Boldak; exists in gauge variants A and B (TL6 Kandahar in C)
 
+[gauge_choice]
+arrival_cv = 1.0                                # estimate: freight trains without a timetable come at random
+use_levels = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]     # planned shares of the working hours
+wait_outside_share = 0.05                       # estimate: one train in twenty may find every track taken
+
 [rolling_stock]
 empty_usd_per_wagon_km = 0.25   # estimate: 24 t of tare at half the Kazakh bulk rate of 0.02 USD/t-km (TF071)
 idle_usd_per_wagon_day = 3.0    # estimate: stabling and upkeep of an own wagon
@@ -74,6 +79,7 @@ def scenarios(facts: Facts) -> dict[str, str]:
         leg["leg_id"] for leg in facts.rows("sea_legs") if {leg["from_port"][:2], leg["to_port"][:2]} == {"IN", "PK"}
     ]
     quays = 'node_id = ["PK_KHI", "PK_PQA"], technology = "quay"'
+    boldak = 'node_id = "AF_SPB", technology_id = ["gantry", "stacker", "bulk", "bogie"]'
     iranian_ports = 'node_id = ["IR_BND", "IR_CBH"]'
     return {
         "2026": _text(
@@ -114,6 +120,13 @@ def scenarios(facts: Facts) -> dict[str, str]:
             "gauge variant C of the facts; 6 h for the Afghan side: estimate, as for borders without a sample",
             "select = { gauge_variant = 'C' }\n"
             + _change("borders", "dwell_h", 'border_id = ["AF-PK-rail", "PK-AF-rail"]', "add = 6.0"),
+        ),
+        "gauge-open": _text(
+            "For gauge choice, which decides the gauges itself: the 6 h of Afghan border time that are part of the "
+            "dwell at Spin Boldak belong to the crossing, whichever gauge reaches it.",
+            "as in gauge-c; 6 h for the Afghan side: estimate",
+            _change("borders", "dwell_h", 'border_id = ["AF-PK-rail", "PK-AF-rail"]', "add = 6.0")
+            + _change("transfer_sites", "dwell_h", boldak, "add = -6.0"),
         ),
         "with-kabul": _text(
             "The 2035 network with the rival line Mazar - Kabul - Kharlachi, as in 2035 itself. Changes "

@@ -62,7 +62,8 @@ def test_every_table_survives_reading(whole: Instance, tmp_path: Path) -> None:
     assert again.hash == whole.hash
     assert again.config == whole.config
     empty = {name for name, table in again.tables.items() if table.empty}
-    assert empty == {"contracts", "terminal_posts"}  # generated terminals check no loads
+    undecided = {"gauge_sections", "gauge_options", "transfer_technologies", "transfer_sites"}
+    assert empty == {"contracts", "terminal_posts", *undecided}  # generated terminals check no loads
 
 
 def test_every_row_says_it_is_invented(whole: Instance) -> None:
