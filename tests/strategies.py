@@ -837,6 +837,61 @@ def train_corridors(draw: st.DrawFn) -> Corridor:
 
 
 # --------------------------------------------------------------------------------------------------------------------
+# 3c. Gauge choice
+# --------------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def broken_lines(draw: st.DrawFn) -> Corridor:
+    """A line N - M -?- B - S whose middle section is undecided, 1520 mm before and 1676 mm after it; a lane from end to
+    end, one from M to S, and one technology at either break."""
+    whole = st.integers(min_value=0, max_value=8)
+    bogies = draw(st.booleans())
+    technology = {
+        "technology_id": "t", "technology": "bogie_exchange" if bogies else "bulk_transfer", "unit": "wagon",
+        "units_per_server_h": 10.0, "units_per_train": 20.0, "service_cv": draw(st.sampled_from([0.0, 0.5, 1.0])),
+        "usd_per_unit": 10.0 * draw(whole), "server_musd": 5.0 * draw(whole), "tracks_per_server": 2.0,
+        "track_musd": 1.0, "life_years": 10.0, "set_usd": 1000.0 * draw(whole) if bogies else 0.0,
+        "set_days": 10.0 if bogies else 0.0,
+    }  # fmt: skip
+    sites = [
+        {"site_id": f"at-{node}", "node_id": node, "technology_id": "t", "gauge_a_mm": 1520, "gauge_b_mm": 1676,
+         "max_servers": draw(st.integers(1, 3)), "opening_musd": 1.0 * draw(whole), "dwell_h": 1.0 * draw(whole)}
+        for node in ("M", "B")
+    ]  # fmt: skip
+    rows: dict[str, list[dict[str, Any]]] = {
+        "nodes": [{"node_id": n, "name": n, "country": "AF", "lat": 0.0, "lon": 0.0} for n in "NMBS"],
+        "links": [
+            {"link_id": "nm", "from_node": "N", "to_node": "M", "mode": "rail", "gauge_mm": 1520, "length_km": 100.0,
+             "speed_kmh": 50.0},
+            {"link_id": "bs", "from_node": "B", "to_node": "S", "mode": "rail", "gauge_mm": 1676, "length_km": 100.0,
+             "speed_kmh": 50.0},
+        ],
+        "commodities": [
+            {"commodity_id": "grain", "name": "grain", "cargo_form": "hopper", "value_usd_per_t": 240.0,
+             "value_of_time_pct_per_day": 1.0 * draw(st.integers(0, 3))}
+        ],
+        "tariffs": [{"tariff_id": "haul", "kind": "line_haul", "unit": "usd_per_t_km", "value": 0.01}],
+        "lanes": [
+            {"lane_id": lane, "origin": origin, "destination": "S", "commodity_id": "grain",
+             "quantity_t_per_year": 1e6 * draw(st.integers(1, 8)), "unserved_usd_per_t": 10.0 * draw(st.integers(0, 4))}
+            for lane, origin in (("through", "N"), ("local", "M"))
+        ],
+        "gauge_sections": [
+            {"section_id": "mb", "from_node": "M", "to_node": "B", "length_km": 100.0, "speed_kmh": 50.0}
+        ],
+        "gauge_options": [
+            {"option_id": f"mb-{gauge}", "section_id": "mb", "gauge_mm": gauge, "cost_musd": 40.0 * draw(whole)}
+            for gauge in (1520, 1676)
+        ],
+        "transfer_technologies": [technology],
+        "transfer_sites": sites,
+    }  # fmt: skip
+    levels = draw(st.sampled_from([(0.5,), (0.5, 0.8), (0.3, 0.6, 0.9)]))
+    return corridor_from_rows(rows, {"discount_rate": 0.0, "gauge_choice": {"use_levels": levels}})
+
+
+# --------------------------------------------------------------------------------------------------------------------
 # 3d. Instance files and scenarios
 # --------------------------------------------------------------------------------------------------------------------
 
