@@ -1,4 +1,4 @@
-"""One terminal by CP-SAT at equal time, with and without redundant constraints and the smaller model's bound."""
+"""One terminal by CP-SAT, with and without redundant constraints; without instances the ladder and job shops too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import job_shop
+from benchmarks import job_shop, transshipment_ladder
 from benchmarks.tables import print_table
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
@@ -24,6 +25,9 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--scenario", default=None)
     parser.add_argument("--seconds", type=float, default=20.0, help="time limit of each run")
     options = parser.parse_args(argv)
+    if not argv:
+        transshipment_ladder.run([])
+        job_shop.run([])
     rows: list[tuple[object, ...]] = []
     for path in options.instances:
         problem = Transshipment(apply_scenario(read_instance(path), options.scenario))
