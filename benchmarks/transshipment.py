@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import job_shop
 from benchmarks import job_shop, transshipment_ladder
 from benchmarks.tables import print_table
 from optimizer.data.reading import read_instance
