@@ -1,8 +1,9 @@
 """Dated port choice at every size: certified gap over time, in seconds and in pricing passes.
 
-Two units are measured on one core in the same run. *Plain pass*: label-setting over 60 days once for every (commodity,
-origin, release day), the way a pass is usually made. *Own pass*: the engine's own first pricing pass, which labels
-backwards once for every (commodity, destination). Every rung runs in a process of its own, which also gives its memory.
+Passes count processor time, of all threads, in units measured on one core in the same run. *Plain pass*:
+label-setting over 60 days once for every (commodity, origin, release day), the way a pass is usually made. *Own pass*:
+the engine's own first pricing pass, which labels backwards once for every (commodity, destination). Every rung runs in
+a process of its own, which also gives its memory.
 """
 
 from __future__ import annotations
@@ -44,18 +45,19 @@ PLAIN_WINDOW_DAYS = 60
 
 @dataclass(frozen=True)
 class Rung:
-    """What one rung measured; times in seconds."""
+    """What one rung measured; times in seconds, of the processor but for ``reached_s`` and ``warm``."""
 
     name: str
     shipments: int
     rise: float
     plain_pass_s: float
     own_pass_s: float
+    reached_s: dict[str, float]
     reached: dict[str, float]
     passes: int
     gap: float
     memory_gib: float
-    history: list[tuple[float, float, float]]
+    history: list[tuple[float, float, float, float]]
     warm: dict[str, float]
 
 
@@ -65,6 +67,7 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=600.0, help="seconds for each rung")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--chart", type=Path, help="draw the growth from M to XL: .svg, .png or .html")
     parser.add_argument("--history", type=Path, help="write cost and bound over time of every rung here, as JSON")
     options = parser.parse_args(argv)
     if options.one:
@@ -80,6 +83,8 @@ def run(argv: list[str]) -> None:
             continue
         rungs.append(Rung(**json.loads(ended.stdout.splitlines()[-1])))
     _print(rungs, options.seed)
+    if options.chart and len(_lightly_loaded(rungs)) > 1:
+        _draw(rungs, options.chart)
     if options.history:
         options.history.write_text(json.dumps([rung.__dict__ for rung in rungs]))
 
@@ -94,22 +99,27 @@ def measure(name: str, seed: int, time_limit_s: float) -> Rung:
     plain_s = plain_pass_s(translation, seed)
     own_s, uncongested = own_pass_s(translation)
     targets = RUNGS[name]
-    history: list[tuple[float, float, float]] = []
-    start = time.perf_counter()
+    solve_route_flow(flows, SolveOptions(), max_passes=1)  # warm: machine code loaded
+    history: list[tuple[float, float, float, float]] = []
+    start, start_cpu = time.perf_counter(), time.process_time()
 
     def note(_passes: int, cost: float, bound: float) -> None:
-        history.append((time.perf_counter() - start, cost, bound))
+        history.append((time.perf_counter() - start, time.process_time() - start_cpu, cost, bound))
 
     options = SolveOptions(gap=targets[-1], time_limit_s=time_limit_s)
     result = solve_route_flow(flows, options, on_pass=note)
-    reached = {
-        f"{gap:g}": next((t for t, cost, bound in history if cost - bound <= gap * cost), float("nan"))
+    never = (float("nan"), float("nan"))
+    both = {
+        f"{gap:g}": next(((s, cpu) for s, cpu, cost, bound in history if cost - bound <= gap * cost), never)
         for gap in targets
     }
+    reached_s, reached = ({gap: times[at] for gap, times in both.items()} for at in (0, 1))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     warm = warm_start(translation, result, targets[-1], time_limit_s) if size == "L" else {}
     rise = result.bound / uncongested - 1
-    return Rung(name, shipments, rise, plain_s, own_s, reached, result.passes, result.gap, memory, history, warm)
+    return Rung(
+        name, shipments, rise, plain_s, own_s, reached_s, reached, result.passes, result.gap, memory, history, warm
+    )
 
 
 def plain_pass_s(translation: Translation, seed: int) -> float:
@@ -125,10 +135,10 @@ def plain_pass_s(translation: Translation, seed: int) -> float:
         spacing.earliest_and_cheapest(int(key[1]), int(key[2]), last)
 
     label(keys[0])
-    start = time.perf_counter()
+    start = time.process_time()
     for row in chosen:
         label(keys[row])
-    return (time.perf_counter() - start) * len(keys) / len(chosen)
+    return (time.process_time() - start) * len(keys) / len(chosen)
 
 
 def own_pass_s(translation: Translation) -> tuple[float, float]:
@@ -137,9 +147,9 @@ def own_pass_s(translation: Translation) -> tuple[float, float]:
     pricing = Pricing(flows, threads=1)
     free = np.zeros(flows.capacity.size)
     pricing.cheapest(free, flows.penalty)
-    start = time.perf_counter()
+    start = time.process_time()
     cheapest, _ = pricing.cheapest(free, flows.penalty)
-    return time.perf_counter() - start, pricing.bound(cheapest, free)
+    return time.process_time() - start, pricing.bound(cheapest, free)
 
 
 def warm_start(translation: Translation, result: RouteFlowResult, gap: float, time_limit_s: float) -> dict[str, float]:
@@ -183,12 +193,12 @@ def _print(rungs: list[Rung], seed: int) -> None:
     for rung in rungs:
         for gap, seconds in rung.reached.items():
             rows.append(
-                [rung.name, rung.shipments, f"{100 * rung.rise:.2f}", f"{100 * float(gap):g}", seconds,
-                 seconds / rung.plain_pass_s, seconds / rung.own_pass_s, rung.plain_pass_s, rung.own_pass_s,
+                [rung.name, rung.shipments, f"{100 * rung.rise:.2f}", f"{100 * float(gap):g}", rung.reached_s[gap],
+                 seconds, seconds / rung.plain_pass_s, seconds / rung.own_pass_s, rung.plain_pass_s, rung.own_pass_s,
                  rung.memory_gib]
             )  # fmt: skip
-    titles = ("rung", "shipments", "bound above uncongested %", "gap %", "s", "plain passes", "own passes",
-               "plain pass, s", "own pass, s", "memory, GiB")  # fmt: skip
+    titles = ("rung", "shipments", "bound above uncongested %", "gap %", "s", "processor, s", "plain passes",
+              "own passes", "plain pass, s", "own pass, s", "memory, GiB")  # fmt: skip
     print_table(f"Dated port choice, time to a certified gap, seed {seed}", titles, rows)
     warm = [
         [r.name, r.warm["cold_s"], r.warm["warm_s"], r.warm["cold_s"] / r.warm["warm_s"],
@@ -198,11 +208,44 @@ def _print(rungs: list[Rung], seed: int) -> None:
     if warm:
         warm_titles = ("rung", "cold, s", "warm, s", "cold / warm", "cold gap %", "warm gap %")
         print_table("A second scenario: one link closed", warm_titles, warm)
-    sizes = [r for r in rungs if r.name in ("M-light", "L-light", "XL-light")]
+    sizes = _lightly_loaded(rungs)
     if len(sizes) > 1:
-        logs = np.log([[r.shipments, r.reached["0.01"]] for r in sizes])
-        slope = float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
-        print(f"\nTime to 1% grows like shipments^{slope:.2f} from {sizes[0].name} to {sizes[-1].name}.")
+        power = f"shipments^{_growth(sizes):.2f}"
+        print(f"\nProcessor time to 1% grows like {power} from {sizes[0].name} to {sizes[-1].name}.")
+
+
+def _lightly_loaded(rungs: list[Rung]) -> list[Rung]:
+    return [r for r in rungs if r.name in ("M-light", "L-light", "XL-light")]
+
+
+def _growth(rungs: list[Rung]) -> float:
+    """Exponent of the shipments in the processor time to 1%."""
+    logs = np.log([[r.shipments, r.reached["0.01"]] for r in rungs])
+    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
+
+
+def _draw(rungs: list[Rung], path: Path) -> None:
+    """Processor time over shipments, both on scales of powers, beside growth by n^1.2."""
+    from matplotlib.figure import Figure
+
+    from optimizer.cli.charts import write_chart
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    sizes = _lightly_loaded(rungs)
+    many = np.array([r.shipments for r in sizes], dtype=float)
+    taken = np.array([r.reached["0.01"] for r in sizes])
+    axis.loglog(many, taken, marker="o", color="#4477aa", label=f"light, to 1%: n^{_growth(sizes):.2f}")
+    heavy = [r for r in rungs if r.name in ("M-heavy", "L-heavy")]
+    axis.loglog([r.shipments for r in heavy], [r.reached["0.01"] for r in heavy], marker="s", color="#ee6677",
+                label="heavy, to 1%")  # fmt: skip
+    axis.loglog(many, taken[0] * (many / many[0]) ** 1.2, linestyle="--", color="black", label="n^1.2")
+    for rung in sizes:
+        axis.annotate(rung.name, (rung.shipments, rung.reached["0.01"]), (6, -10), textcoords="offset points")
+    axis.set_xlabel("shipments")
+    axis.set_ylabel("processor time, s")
+    axis.legend(frameon=False)
+    write_chart(figure, path, "Growth of the processor time")
 
 
 if __name__ == "__main__":

@@ -110,9 +110,10 @@ class _Search:
             and self._tree(listed)
         ):
             return self._result()
-        self._one_commodity()
-        if self._proved():
-            return self._result()
+        if listed is None:
+            self._one_commodity()
+            if self._proved():
+                return self._result()
         if self._relax(self.master, self.lower, self.upper, root=True):
             opened = self.master.values()[0]
             for threshold in (1e-6, 0.1, 0.5):

@@ -24,6 +24,8 @@ GIVEN_UP, SHAKE = 0.25, 0.15
 """Share of the services in use given up by a start anew; spread of the logarithm of all slopes."""
 HELD, NEW, DEAR = 0.3, 1.2, 5.0
 """Slopes of services held, new and given up, in fixed costs by their tonnes (held) or volume."""
+PACKED, FROM_BEST = 0.25, 0.75
+"""Chances, summed up, that a start anew packs services, or holds on to the best plan; else it does to the last one."""
 STUCK = 40
 """Starts anew without a better plan that end the search."""
 
@@ -61,7 +63,14 @@ class FlowSearch:
             plan = self._exchange(plan)
             assert self.best is not None
             stuck = 0 if self.best is not known else stuck + 1
-            slope = self._shaken(self.best if self.random.random() < 0.7 else plan)
+            kind = self.random.random()
+            slope = self._packed() if kind < PACKED else self._shaken(self.best if kind < FROM_BEST else plan)
+
+    def _packed(self) -> Floats:
+        """Slopes that make services of much volume cheap: plans with few of them, which exchanges hardly reach."""
+        fixed, most = self.flows.problem.fixed_cost, np.maximum(self.flows.most, 1e-9)
+        more = float(fixed.mean()) * self.random.exponential(2.0)
+        return np.asarray((fixed + more) / most * np.exp(self.random.normal(0.0, SHAKE, fixed.size)))
 
     def _note(self, plan: OpenPlan) -> None:
         if self.best is None or plan.cost < self.best.cost:
@@ -98,29 +107,28 @@ class FlowSearch:
         return best
 
     def _exchange(self, plan: OpenPlan) -> OpenPlan:
-        """Services in use given up one by one, for those that take their place, until none is better."""
+        """Services put to a plan, or given up for those that take their place, until nothing is better."""
         improved = True
         while improved and not self.done():
             improved = False
-            for service in self.random.permutation(np.flatnonzero(plan.used)).tolist():
+            for service in [-1, *self.random.permutation(np.flatnonzero(plan.used)).tolist()]:
                 if self.done():
                     break
-                better = self._without(plan, service)
+                better = self._changed(plan, service)
                 if better is not None:
                     plan, improved = better, True
                     self._note(plan)
         return plan
 
-    def _without(self, plan: OpenPlan, service: int) -> OpenPlan | None:
-        """A better plan without a service of this one."""
-        if not plan.used[service]:
-            return None
-        rest = plan.used.copy()
-        rest[service] = False
-        if (fewer := self._better(rest, plan)) is not None:
-            return fewer
-        is_open = self.core.copy()
-        is_open[service] = False
+    def _changed(self, plan: OpenPlan, service: int) -> OpenPlan | None:
+        """A better plan without a service of this one (-1: with all of them), and at most two new ones."""
+        rest, is_open = plan.used.copy(), self.core.copy()
+        if service >= 0:
+            if not plan.used[service]:
+                return None
+            rest[service] = is_open[service] = False
+            if (fewer := self._better(rest, plan)) is not None:
+                return fewer
         found = self.flows.solve(np.where(plan.used, 0.0, self.spread), is_open)
         if found is None:
             return None

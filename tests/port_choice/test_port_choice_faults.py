@@ -365,6 +365,23 @@ def test_the_time_limit_is_kept_while_the_model_is_built(method: str, limit_s: f
     assert 0 < outcome.bound <= outcome.cost
 
 
+def test_a_second_for_a_year_of_shipments() -> None:
+    problem = PortChoice(
+        corridor_of(generate(places=120, days=365, shipments=10_000, congestion="heavy", seed=1)), dated=True
+    )
+    start = time.process_time()
+    outcome = FAMILY.methods["engine"](problem, SolveOptions(time_limit_s=1.0))
+    # The graph over the days, one pass and the tables of the plan come on top of the second.
+    assert time.process_time() - start < 30
+    assert outcome.status is Status.FEASIBLE
+    assert outcome.solution is not None
+    assert len(outcome.solution["routes"])
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.bound is not None
+    assert outcome.cost is not None
+    assert 0 < outcome.bound < outcome.cost
+
+
 @every_method
 def test_a_signal_in_the_middle_of_a_run_brings_back_a_plan(method: str, tmp_path: Path) -> None:
     instance, out = tmp_path / "made", tmp_path / "out"
