@@ -67,16 +67,17 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=600.0, help="seconds for each rung")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--cold", action="store_true", help="without the second scenario on L")
     parser.add_argument("--chart", type=Path, help="draw the growth from M to XL: .svg, .png or .html")
     parser.add_argument("--history", type=Path, help="write cost and bound over time of every rung here, as JSON")
     options = parser.parse_args(argv)
     if options.one:
-        print(json.dumps(measure(options.one, options.seed, options.time_limit).__dict__))
+        print(json.dumps(measure(options.one, options.seed, options.time_limit, options.cold).__dict__))
         return
     rungs = []
     for name in options.rungs.split(","):
         command = [sys.executable, "-m", "benchmarks.port_choice_ladder", "--one", name, "--seed", str(options.seed)]
-        command += ["--time-limit", str(options.time_limit)]
+        command += ["--time-limit", str(options.time_limit), *(["--cold"] if options.cold else [])]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode:
             print(f"{name} failed: {ended.stderr.strip().splitlines()[-1:]}")
@@ -89,7 +90,7 @@ def run(argv: list[str]) -> None:
         options.history.write_text(json.dumps([rung.__dict__ for rung in rungs]))
 
 
-def measure(name: str, seed: int, time_limit_s: float) -> Rung:
+def measure(name: str, seed: int, time_limit_s: float, cold: bool = False) -> Rung:
     """Run one rung in this process."""
     size, congestion = name.split("-")
     places, days, shipments = SIZES[size]
@@ -115,7 +116,7 @@ def measure(name: str, seed: int, time_limit_s: float) -> Rung:
     }
     reached_s, reached = ({gap: times[at] for gap, times in both.items()} for at in (0, 1))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    warm = warm_start(translation, result, targets[-1], time_limit_s) if size == "L" else {}
+    warm = warm_start(translation, result, targets[-1], time_limit_s) if size == "L" and not cold else {}
     rise = result.bound / uncongested - 1
     return Rung(
         name, shipments, rise, plain_s, own_s, reached_s, reached, result.passes, result.gap, memory, history, warm

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.result import Progress, Status
+from optimizer.solvers.highs import make_highs, run_highs
 from optimizer.solvers.mip import available_solvers, solve_model
 
 
@@ -201,3 +202,16 @@ def test_agrees_with_enumeration(costs: list[int], rows: list[tuple[list[int], i
     else:
         assert result.objective == pytest.approx(min(feasible))
         assert result.bound == pytest.approx(min(feasible))
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_highs_that_ends_without_a_word(limited: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with HiGHS 1.16 when time ran out while it completed a start: no status at all."""
+    highs = make_highs(SolveOptions())
+    monkeypatch.setattr(highs, "run", lambda: None)
+    options = SolveOptions(time_limit_s=5.0 if limited else None)
+    if limited:
+        assert run_highs(highs, options, True, 0.0).status == Status.NO_SOLUTION
+    else:
+        with pytest.raises(RuntimeError, match="Not Set"):
+            run_highs(highs, options, True, 0.0)

@@ -99,7 +99,8 @@ def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constan
         highs.clearSolver()
         watch.run(run)
         highs.setOptionValue("presolve", presolve)
-    return _read(highs, is_mip, constant, watch.elapsed_s)
+    limited = options.time_limit_s is not None or options.stop.is_set()
+    return _read(highs, is_mip, limited, constant, watch.elapsed_s)
 
 
 def irreducible_rows(highs: highspy.Highs, options: SolveOptions) -> list[int]:
@@ -143,7 +144,7 @@ def _cost(highs: highspy.Highs) -> float:
     return float(np.dot(lp.col_cost_, highs.getSolution().col_value)) + lp.offset_
 
 
-def _read(highs: highspy.Highs, is_mip: bool, constant: float, runtime_s: float) -> HighsOutcome:
+def _read(highs: highspy.Highs, is_mip: bool, limited: bool, constant: float, runtime_s: float) -> HighsOutcome:
     outcomes = highspy.HighsModelStatus
     outcome, info = highs.getModelStatus(), highs.getInfo()
     if outcome in (outcomes.kInfeasible, outcomes.kUnboundedOrInfeasible):
@@ -152,6 +153,9 @@ def _read(highs: highspy.Highs, is_mip: bool, constant: float, runtime_s: float)
         return HighsOutcome(Status.OPTIMAL, constant, constant, runtime_s)
     proved = outcome == outcomes.kOptimal
     limits = (outcomes.kTimeLimit, outcomes.kInterrupt, outcomes.kIterationLimit, outcomes.kSolutionLimit)
+    if outcome == outcomes.kNotset and limited:
+        # Time ran out while a start was being completed (seen with 1.16): nothing is known.
+        return HighsOutcome(Status.NO_SOLUTION, None, None, runtime_s)
     if not proved and outcome not in limits:
         raise RuntimeError(f"HiGHS ended with '{highs.modelStatusToString(outcome)}'")
 
