@@ -1,4 +1,4 @@
-"""Wagons at equal time: the search around the relaxation, the bare programme (HiGHS, CBC), the second formulation."""
+"""Wagons at equal time: search, bare programme (HiGHS, CBC), second formulation; or the engine on generated fleets."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.tables import print_table
+from optimizer.data.generator.wagon_ladder import SIZES, wagon_ladder
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.allocate import solve_exact, solve_whole
 from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
+from optimizer.models.rolling_stock.engine import solve_by_parts
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.verify import verify_wagons
-from optimizer.result import Outcome, relative_gap
+from optimizer.result import Outcome, Progress, relative_gap
 
 INSTANCES = Path(__file__).resolve().parent.parent / "instances"
 WAYS: tuple[tuple[str, str, Callable[[RollingStock, SolveOptions], Outcome]], ...] = (
@@ -35,7 +37,12 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--orders", type=int, default=8, help="how many orders to keep, from the first")
     parser.add_argument("--seconds", type=float, default=10.0, help="time limit of each run")
     parser.add_argument("--gap", type=float, default=0.001, help="relative gap asked for")
+    parser.add_argument("--rungs", default="", help=f"measure the engine on these rungs instead: {', '.join(SIZES)}")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the rungs")
     options = parser.parse_args(argv)
+    if options.rungs:
+        _ladder(options)
+        return
     corridor = apply_scenario(read_instance(options.instance), options.scenario)
     tables = {**corridor.tables, "orders": corridor.table("orders").iloc[: options.orders]}
     problem = RollingStock(replace(corridor, tables=tables))
@@ -58,3 +65,33 @@ def run(argv: list[str]) -> None:
         f"Asked for a gap of {100 * options.gap:g} % within {options.seconds:g} s, building included. "
         "A run stopped without a plan shows the plan in which nothing moves.",
     )
+
+
+def _ladder(options: argparse.Namespace) -> None:
+    """The engine on generated fleets: when the last bound and the plans within 3% and 1% came, and where it ended."""
+    network = apply_scenario(read_instance(INSTANCES / "kazakhstan-pakistan"), None)
+    rows: list[tuple[object, ...]] = []
+    for rung in options.rungs.split(","):
+        instance = wagon_ladder(rung, options.seed, network=network if rung == "L" else None)
+        problem = RollingStock(apply_scenario(instance, "base"))
+        seen: list[Progress] = []
+        start = time.perf_counter()
+        outcome = solve_by_parts(
+            problem, SolveOptions(time_limit_s=options.seconds, gap=options.gap, on_progress=seen.append)
+        )
+        seconds = time.perf_counter() - start
+        if outcome.solution is None or outcome.cost is None or outcome.bound is None:
+            raise RuntimeError(f"rung {rung}: no plan")
+        if broken := verify_wagons(problem, outcome.solution, outcome.cost):
+            raise RuntimeError(f"rung {rung}: {broken[0]}")
+        bound, standing = outcome.bound, seen[0].cost
+        last = [p.elapsed_s for p in seen if p.bound is not None and p.bound >= bound * (1 - 1e-9)]
+        first = [p.elapsed_s for p in seen if p.cost is not None and standing is not None and p.cost < standing]
+        within = [
+            [p.elapsed_s for p in seen if p.cost is not None and relative_gap(p.cost, bound) <= share]
+            for share in (0.03, 0.01)
+        ]
+        times = [f"{found[0]:.1f}" if found else "-" for found in (last, first, *within)]
+        rows.append((rung, outcome.cost, bound, 100 * relative_gap(outcome.cost, bound), *times, seconds))
+    columns = ("rung", "cost USD", "bound USD", "gap %", "bound, s", "plan, s", "in 3%, s", "in 1%, s", "seconds")
+    print_table(f"Wagon engine, seed {options.seed}, {options.seconds:g} s each", columns, rows)

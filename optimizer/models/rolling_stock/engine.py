@@ -31,7 +31,7 @@ SMALL_COLUMNS = 5_000
 """Loaded and empty runs up to which the exact method is asked."""
 ONE_PART_STATES, ONE_PART_ORDERS = 12_000, 4_000
 """Sizes up to which the relaxation is solved in one piece."""
-PART_DAYS, AHEAD_DAYS = 10, 6
+PART_DAYS, AHEAD_DAYS = 8, 5
 """Days of a part that are kept, and days looked ahead."""
 MOST_ROUNDS = 6
 ROUGH_SHARE = 0.005

@@ -28,7 +28,7 @@ NEAREST, NEAREST_DEPOTS = 3, 12
 TOLERANCE_USD = 1e-3
 COMPANY_USD = 2.0
 """An empty move that a price asks for on one day is let in on days on which it costs at most this much too much."""
-MOST_PER_STATE = 3
+MOST_PER_STATE = 2
 """Empty runs let in at a state in one round."""
 EVEN = 1e-7
 """A share of a wagon that counts as none."""
