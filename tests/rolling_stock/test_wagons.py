@@ -86,6 +86,20 @@ def test_one_wagon_makes_two_trips() -> None:
     assert FAMILY.kpis(problem, outcome.solution)["empty_share_pct"] == 50.0
 
 
+def test_wagons_needed_are_told_by_month() -> None:
+    rows, config = line()
+    config["horizon"]["start"] = "2026-01-30"
+    rows["orders"][0]["due_day"] = 3  # leaves no day to wait
+    problem = RollingStock(corridor_from_rows(rows, config))
+    outcome = EXACT(problem, SolveOptions())
+    assert outcome.solution is not None
+    # One wagon, four runs of a day each, the first two of them in January: an empty and a loaded one.
+    table = FAMILY.report(problem, outcome.solution)[3]
+    assert table.title == "Wagons needed by month"
+    assert table.rows[0] == ["hop", "1520", "2026-01", "1", "2", "50%"]
+    assert sum(int(row[4]) for row in table.rows) == 4
+
+
 def test_a_hired_wagon_goes_back_where_it_came_from() -> None:
     rows, config = line(hire_allowed=True)
     rows["orders"][0]["due_day"] = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
@@ -51,7 +52,10 @@ def report(problem: RollingStock, solution: Solution) -> Sequence[Table]:
         from optimizer.models.rolling_stock.report_locomotives import report_trains
 
         return report_trains(problem, solution)
-    return _fleet_table(problem, solution), _orders_table(problem, solution), _empties_table(problem, solution)
+    return (
+        _fleet_table(problem, solution), _orders_table(problem, solution), _empties_table(problem, solution),
+        _months_table(problem, solution),
+    )  # fmt: skip
 
 
 def place_names(problem: RollingStock) -> dict[str, str]:
@@ -146,6 +150,28 @@ def _empties_table(problem: RollingStock, solution: Solution) -> Table:
     ordered = sorted(flows.items(), key=lambda item: (-item[1], item[0]))
     rows = [[wagon_id, names[start], names[end], str(wagons)] for (wagon_id, start, end), wagons in ordered]
     return Table("Empty wagons", ["wagon type", "from", "to", "wagons"], rows)
+
+
+def _months_table(problem: RollingStock, solution: Solution) -> Table:
+    """Wagons needed by type, gauge and month: the most under way on one day, and the loaded share of wagon-days."""
+    horizon = problem.corridor.config.horizon
+    month = [(horizon.start + timedelta(days=day)).strftime("%Y-%m") for day in range(horizon.days)]
+    gauges = {row["wagon_id"]: "/".join(row["gauges_mm"]) for row in problem.table("wagons").to_dict("records")}
+    busy: dict[str, list[list[int]]] = defaultdict(lambda: [[0, 0] for _ in month])
+    for run in solution["runs"].to_dict("records"):
+        for day in range(int(run["depart_day"]), min(int(run["arrive_day"]), horizon.days)):
+            busy[run["wagon_id"]][day][run["kind"] == "empty"] += int(run["wagons"])
+    rows = []
+    for wagon_id in sorted(busy):
+        for name in dict.fromkeys(month):
+            days = [counts for counts, of in zip(busy[wagon_id], month, strict=True) if of == name]
+            loaded, every = sum(day[0] for day in days), sum(map(sum, days))
+            if every:
+                most = max(map(sum, days))
+                share = f"{100 * loaded / every:.0f}%"
+                rows.append([wagon_id, gauges[wagon_id], name, f"{most:,}", f"{every:,}", share])
+    columns = ["wagon type", "gauge mm", "month", "most under way", "wagon-days under way", "loaded"]
+    return Table("Wagons needed by month", columns, rows)
 
 
 def unserved_reasons(problem: RollingStock, left: Mapping[str, float], moves: Moves | None = None) -> dict[str, str]:
