@@ -154,7 +154,12 @@ class Tree:
     @property
     def cutoff(self) -> float:
         """Nodes above cannot hold a better plan."""
-        return self.upper - self.step + 1e-6 if self.step else self.upper - 1e-9 * max(1.0, abs(self.upper))
+        return self.upper - self.step + 1e-6 if self.step else self._better
+
+    @property
+    def _better(self) -> float:
+        """What a plan must cost less than to count as better; any cost while there is no plan."""
+        return self.upper - 1e-9 * max(1.0, abs(self.upper)) if np.isfinite(self.upper) else np.inf
 
     def run(self, most_nodes: int, stop: Callable[[], bool], accept: Callable[[float, Rotations], None]) -> Searched:
         """Go on from the last call until the tree is empty, ``most_nodes`` are done or ``stop`` says so."""
@@ -225,7 +230,7 @@ class Tree:
         depot_of[self.trips] = np.where(skipped, -1, chosen)
         cost, rotations = self.assembler.plan(depot_of, self.vehicles)
         cost += float(self._skip[skipped].sum())
-        if cost < self.upper - 1e-9 * max(1.0, abs(self.upper)):
+        if cost < self._better:
             self.upper, self.best = cost, rotations
             accept(cost, rotations)
 

@@ -186,3 +186,22 @@ def test_public_files_are_proved_at_the_published_optimum(name: str) -> None:
     assert short.runtime_s < 2.0
     assert short.bound <= found.cost
     assert short.plan is None or verify(problem, short.plan, short.cost) == ()
+
+
+def test_a_plan_is_taken_where_there_was_none_before() -> None:
+    """A depot without vehicles, a trip that must run, no chain that serves it at first: 15 + 3 + 14 + 1 + 14 = 47."""
+    inf = np.inf
+    problem = Circulation(
+        vehicles=np.array([0, 1]),
+        pull_out=np.array([[22.0, inf], [inf, 15.0]]),
+        pull_in=np.array([[21.0, 25.0], [14.0, inf]]),
+        service=np.array([[19.0, 7.0], [1.0, 3.0]]),
+        link_tail=np.array([1]),
+        link_head=np.array([0]),
+        link_cost=np.array([14.0]),
+        link_rate=np.array([1.0, 1.0]),
+        skip=np.array([56.0, inf]),
+    )
+    found = solve_circulation(problem, SolveOptions())
+    assert found.cost == 47.0
+    assert found.bound == 47.0
