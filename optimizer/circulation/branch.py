@@ -85,7 +85,7 @@ class Tree:
         self._skip = graph.skip[trips]
         self._can_skip = np.isfinite(self._skip)
         self._left_out = np.where(self._can_skip, self._skip, np.maximum(price[trips], 0.0) + LEFT_OUT_FACTOR * limit)
-        self._highs = make_highs(options, {"threads": 1, "presolve": "off", "simplex_strategy": 1})
+        self._highs = make_highs(options, {"presolve": "off", "simplex_strategy": 1})
         num, depots = trips.size, graph.num_depots
         self._right = np.concatenate([np.ones(num), vehicles.astype(float)])
         lower = np.concatenate([np.ones(num), np.full(depots, -highspy.kHighsInf)])

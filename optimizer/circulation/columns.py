@@ -54,7 +54,7 @@ class ColumnGeneration:
 
     def __init__(self, graph: Graph, options: SolveOptions) -> None:
         self.graph, self.pool = graph, RotationPool(graph)
-        self._highs = make_highs(options, {"simplex_strategy": PRIMAL_SIMPLEX, "threads": 1, "presolve": "off"})
+        self._highs = make_highs(options, {"simplex_strategy": PRIMAL_SIMPLEX, "presolve": "off"})
         self._factor = UNCOVERED_FACTOR
         num, depots = graph.num_trips, graph.num_depots
         rows = num + depots

@@ -49,6 +49,8 @@ def make_highs(options: SolveOptions, further: Mapping[str, Any] | None = None) 
     settings["random_seed"] = options.seed % 2**31
     if options.time_limit_s is not None:
         settings["time_limit"] = float(options.time_limit_s)
+    # Helper threads left by another model of this thread would refuse a run with another number of them.
+    highspy.Highs.resetThreadScheduler(False)
     highs = _QuietHighs()  # type: ignore[no-untyped-call]
     for name, value in (settings | dict(further or {})).items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
