@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -52,3 +52,7 @@ class Corridor(ShownInNotebooks):
 
     def table(self, name: str) -> pd.DataFrame:
         return self.tables[name]
+
+    def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> Corridor:
+        """The corridor with other tables in the place of some."""
+        return replace(self, tables={**self.tables, **tables})

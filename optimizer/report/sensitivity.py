@@ -12,7 +12,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -64,7 +64,7 @@ class Input:
         else:
             table[self.column] = table[self.column].astype(float)
             table.iloc[self.row, table.columns.get_loc(self.column)] = self.high if high else self.low
-        return replace(corridor, tables={**corridor.tables, self.table: table})
+        return corridor.with_tables({self.table: table})
 
 
 @dataclass(frozen=True)

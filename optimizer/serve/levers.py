@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from optimizer.data.corridor import Corridor, Instance
@@ -164,7 +163,7 @@ def apply_what_if(base: Corridor, asked: WhatIf) -> PortChoice:
     if asked.demand != 1:
         lanes = problem.corridor.table("lanes")
         more = lanes.assign(quantity_t_per_year=lanes["quantity_t_per_year"] * asked.demand)
-        problem = replace(problem, corridor=_with(problem.corridor, "lanes", more))
+        problem = replace(problem, corridor=problem.corridor.with_tables({"lanes": more}))
     return problem
 
 
@@ -202,11 +201,7 @@ def _scaled_capacity(corridor: Corridor, target: str, factor: float) -> Corridor
         if mine.any():
             found = True
             scaled = rows[column].where(~mine, rows[column] * factor)
-            corridor = _with(corridor, table, rows.assign(**{column: scaled}))
+            corridor = corridor.with_tables({table: rows.assign(**{column: scaled})})
     if not found:
         raise UsageError(f"unknown link, handling or place '{target}'{did_you_mean(target, known)}")
     return corridor
-
-
-def _with(corridor: Corridor, name: str, table: pd.DataFrame) -> Corridor:
-    return replace(corridor, tables={**corridor.tables, name: table})

@@ -86,6 +86,24 @@ def solve_model(
     return _solve_other(model, options, name)
 
 
+class ModelNames:
+    """Names that stay different where PuLP replaces characters that LP files cannot hold."""
+
+    _ILLEGAL = str.maketrans("-+[] ->/.", "_________")
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def __call__(self, *parts: object) -> str:
+        plain = "_".join(str(part) for part in parts).translate(self._ILLEGAL)[:230]
+        name, number = plain, 1
+        while name in self._seen:
+            number += 1
+            name = f"{plain}_{number}"
+        self._seen.add(name)
+        return name
+
+
 def minimal_conflict(model: pulp.LpProblem, options: SolveOptions) -> list[str]:
     """
     Names of the rows of a minimal conflict of an infeasible model's linear relaxation; empty when it can be met.

@@ -1,12 +1,13 @@
-"""Whether the legs of a planned route lead, without a gap, from a door of its origin to one of its destination."""
+"""Rules of planned routes that families share: legs that lead from door to door, and what is left behind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from fractions import Fraction
 
 from optimizer.result import Violation
 from optimizer.verification.money_chain import Book, Record
-from optimizer.verification.numbers import shown
+from optimizer.verification.numbers import number, shown
 
 LANDED = "sea, on arrival"
 LAND_LAYERS = ("rail-1520", "rail-1435", "rail-1676", "road")
@@ -88,3 +89,19 @@ def _has_land(book: Book, place: str) -> bool:
         row["node_id"] == place and {row["from_layer"], row["to_layer"]} & set(LAND_LAYERS)
         for row in book.rows("handlings")
     )
+
+
+def tonnes_left(rows: Iterable[Record], demands: Collection[str]) -> tuple[dict[str, Fraction], list[Violation]]:
+    """Tonnes a plan leaves behind, by demand, and the rows of ``unserved`` that say nothing sound."""
+    left: dict[str, Fraction] = {}
+    faults = []
+    for row in rows:
+        name, quantity = row["demand_id"], number(row["quantity_t"])
+        if name not in demands or name in left:
+            faults.append(Violation("unserved row of an unknown demand, or twice", f"demand {name}", 1, "row"))
+        elif quantity is None or quantity < 0:
+            amount = shown(row["quantity_t"])
+            faults.append(Violation("quantity must not be below zero", f"unserved {name}", amount, "t"))
+        else:
+            left[name] = quantity
+    return left, faults

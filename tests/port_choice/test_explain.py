@@ -26,7 +26,7 @@ from optimizer.errors import ResultError, UsageError
 from optimizer.models.family import Explanation, SolveOptions
 from optimizer.models.port_choice import PortChoice
 from optimizer.models.port_choice.trips import Trips
-from optimizer.models.port_choice.whatif import Ways, solve_held, with_more, with_penalty, with_table
+from optimizer.models.port_choice.whatif import Ways, solve_held, with_more, with_penalty
 from optimizer.network.layered import LayeredNetwork
 from optimizer.result import Status
 
@@ -77,8 +77,8 @@ def test_a_lane_held_back_can_cost_others_their_contract(instances_dir: Path) ->
 
 def test_dearer_than_the_penalty_says_by_how_much(instances_dir: Path) -> None:
     corridor = toy(instances_dir)
-    corridor = with_table(corridor, "contracts", corridor.table("contracts").iloc[:0])
-    corridor = with_table(corridor, "handlings", corridor.table("handlings").query("handling_id != 'bogies'"))
+    corridor = corridor.with_tables({"contracts": corridor.table("contracts").iloc[:0]})
+    corridor = corridor.with_tables({"handlings": corridor.table("handlings").query("handling_id != 'bogies'")})
     words = said(explained(PortChoice(corridor), "mill"))
     assert "All of it stays behind, at 12.00 USD/t" in words
     assert "costs 13.60 USD/t, leaving it behind 12.00" in words
@@ -88,7 +88,7 @@ def test_dearer_than_the_penalty_says_by_how_much(instances_dir: Path) -> None:
 def test_no_room_names_the_place_and_the_price(instances_dir: Path) -> None:
     """East Port alone, 600 t of room for 1,000 t: 400 stay; room for them, or nobody gives way."""
     corridor = toy(instances_dir)
-    corridor = with_table(corridor, "sea_legs", corridor.table("sea_legs").query("leg_id == 'ship-east'"))
+    corridor = corridor.with_tables({"sea_legs": corridor.table("sea_legs").query("leg_id == 'ship-east'")})
     problem = PortChoice(corridor)
     words = said(explained(problem, "export"))
     assert "is full at port East Port" in words
@@ -100,14 +100,14 @@ def test_no_room_names_the_place_and_the_price(instances_dir: Path) -> None:
 def test_others_would_give_way_at_a_price(instances_dir: Path) -> None:
     """Two lanes for 600 t of room: the poorer is carried once its tonne is worth more than the richer's."""
     corridor = toy(instances_dir)
-    corridor = with_table(corridor, "sea_legs", corridor.table("sea_legs").query("leg_id == 'ship-east'"))
+    corridor = corridor.with_tables({"sea_legs": corridor.table("sea_legs").query("leg_id == 'ship-east'")})
     lanes = corridor.table("lanes")
     poor = lanes.query("lane_id == 'export'").assign(lane_id="poor", quantity_t_per_year=100.0, unserved_usd_per_t=45.0)
     rich = lanes.query("lane_id == 'export'").assign(quantity_t_per_year=600.0)
     import pandas as pd
 
-    corridor = with_table(corridor, "lanes", pd.concat([rich, poor]))
-    corridor = with_table(corridor, "contracts", corridor.table("contracts").iloc[:0])
+    corridor = corridor.with_tables({"lanes": pd.concat([rich, poor])})
+    corridor = corridor.with_tables({"contracts": corridor.table("contracts").iloc[:0]})
     problem = PortChoice(corridor)
     words = said(explained(problem, "poor"))
     assert "It would be carried, others giving way, if leaving it behind cost 50.00 USD/t" in words
@@ -152,7 +152,7 @@ def test_faults_in_words(instances_dir: Path, subject: str, forced: str, avoid: 
 
 def test_a_result_without_a_plan_explains_nothing(instances_dir: Path) -> None:
     corridor = toy(instances_dir, "east-shut")
-    corridor = with_table(corridor, "sea_legs", corridor.table("sea_legs").iloc[:0])
+    corridor = corridor.with_tables({"sea_legs": corridor.table("sea_legs").iloc[:0]})
     problem = PortChoice(corridor, serve_all=True)
     result = api.solve(problem)
     assert result.status is Status.INFEASIBLE

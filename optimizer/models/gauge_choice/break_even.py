@@ -140,7 +140,7 @@ def by_demand(
             break
         lanes = problem.corridor.table("lanes")
         more = lanes.assign(quantity_t_per_year=lanes["quantity_t_per_year"] * factor)
-        corridor = replace(problem.corridor, tables={**problem.corridor.tables, "lanes": more})
+        corridor = problem.corridor.with_tables({"lanes": more})
         costs = []
         for barred in (first, second, ""):
             without = ",".join(sorted({*problem.barred, *filter(None, [barred])}))

@@ -43,7 +43,7 @@ from optimizer.models.gauge_choice.graph import Demand, Graph, Ground, Section, 
 from optimizer.models.gauge_choice.plan import Plan, read_plan
 from optimizer.models.gauge_choice.problem import GaugeChoice
 from optimizer.result import Outcome, Status
-from optimizer.solvers.mip import solve_model
+from optimizer.solvers.mip import ModelNames, solve_model
 
 HIGHS_OPTIONS = {"mip_feasibility_tolerance": 1e-9, "mip_heuristic_effort": 0.0}
 """Tonnes hang on the binaries; at the solver's own 1e-6 they would show. Its searches for better plans took most of the
@@ -71,24 +71,6 @@ def export_model(problem: GaugeChoice, path: Path) -> None:
         lp.writeLP(str(path), max_length=250)
 
 
-class Names:
-    """Names that stay different where PuLP replaces characters that LP files cannot hold."""
-
-    _ILLEGAL = str.maketrans("-+[] ->/.", "_________")
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    def __call__(self, *parts: object) -> str:
-        plain = "_".join(str(part) for part in parts).translate(self._ILLEGAL)[:230]
-        name, count = plain, 1
-        while name in self._seen:
-            count += 1
-            name = f"{plain}_{count}"
-        self._seen.add(name)
-        return name
-
-
 Terms = list[tuple[pulp.LpVariable, float]]
 
 
@@ -106,7 +88,7 @@ class Formulation:
 
     def __post_init__(self) -> None:
         self.lp = pulp.LpProblem("gauge_choice", pulp.LpMinimize)
-        self.name = Names()
+        self.name = ModelNames()
         self._usd: dict[pulp.LpVariable, float] = defaultdict(float)
         graph = self.graph
         for demand in graph.demands:

@@ -12,8 +12,9 @@ import pandas as pd
 
 from optimizer.data.columns import columns_of
 from optimizer.models.gauge_choice.designs import Design
-from optimizer.models.gauge_choice.graph import Demand, Graph
+from optimizer.models.gauge_choice.graph import Graph
 from optimizer.models.gauge_choice.problem import SOLUTION_TABLES
+from optimizer.network.decompose import decompose
 from optimizer.network.layered import ACCESS, HANDLING, LANDING_LAYER, LINK, SEA, SINK_LAYER, SOURCE_LAYER
 from optimizer.result import Solution
 
@@ -121,7 +122,11 @@ def read_plan(
     graph: Graph, flows: Sequence[Mapping[int, float]], built: Mapping[str, str], designs: Mapping[str, Design]
 ) -> Plan:
     """The plan of arc flows, one mapping for each demand; sites that nothing passes stay closed."""
-    routes = [decompose(graph, demand, dict(flow)) for demand, flow in zip(graph.demands, flows, strict=True)]
+    ends = graph.network.tail, graph.network.head
+    routes = [
+        decompose(*ends, dict(flow), demand.source, demand.sink, demand.quantity_t, NOISE * demand.quantity_t)
+        for demand, flow in zip(graph.demands, flows, strict=True)
+    ]
     used = {arc for mine in routes for arcs, _ in mine for arc in arcs}
     working = {site.site_id for site in graph.sites if used.intersection(site.arcs.tolist())}
     return Plan(graph, built, {name: design for name, design in designs.items() if name in working}, routes)
@@ -134,43 +139,3 @@ def empty_plan(graph: Graph) -> Plan:
         usd = {name: option[0] for name, option in section.options.items()}
         built[section.section_id] = min(usd, key=lambda name, usd=usd: usd[name])  # type: ignore[misc]
     return Plan(graph, built, {}, [[] for _ in graph.demands])
-
-
-def decompose(graph: Graph, demand: Demand, flow: dict[int, float]) -> list[Route]:
-    """Routes in an arc flow, which they use up: always along the arc with most tonnes; loops are taken out."""
-    network, least = graph.network, NOISE * demand.quantity_t
-    leaving: dict[int, list[int]] = defaultdict(list)
-    for arc in sorted(arc for arc, tonnes in flow.items() if tonnes > least):
-        leaving[int(network.tail[arc])].append(arc)
-    wanted = demand.quantity_t
-    routes: list[Route] = []
-    while wanted > least:
-        path: list[int] = []
-        vertex = demand.source
-        seen = {vertex: 0}
-        while vertex != demand.sink:
-            arc = max(leaving[vertex], key=lambda a: (flow[a], -a), default=-1)
-            if arc < 0 or flow[arc] <= least:
-                break
-            path.append(arc)
-            vertex = int(network.head[arc])
-            if vertex in seen:  # a loop
-                loop, path = path[seen[vertex] :], path[: seen[vertex]]
-                _take(flow, loop, min(flow[a] for a in loop))
-                seen = {v: at for v, at in seen.items() if at <= len(path)}
-            seen[vertex] = len(path)
-        if vertex != demand.sink:
-            if not path:
-                break
-            flow[path[-1]] = 0.0  # a remainder below the solver's tolerance that leads nowhere
-            continue
-        tonnes = min(wanted, *(flow[arc] for arc in path))
-        _take(flow, path, tonnes)
-        wanted -= tonnes
-        routes.append((tuple(path), tonnes))
-    return routes
-
-
-def _take(flow: dict[int, float], arcs: Sequence[int], tonnes: float) -> None:
-    for arc in arcs:
-        flow[arc] -= tonnes

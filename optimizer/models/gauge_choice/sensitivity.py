@@ -130,7 +130,7 @@ def _column(words: str, table: str, column: str, rows: Rows | None = None) -> In
         values = old[column].where(~mine, old[f"{column}_{end}"])
         if (old[f"{column}_low"] == old[f"{column}_high"])[mine].all():
             return corridor
-        return replace(corridor, tables={**corridor.tables, table: old.assign(**{column: values})})
+        return corridor.with_tables({table: old.assign(**{column: values})})
 
     return Input(words, at)
 

@@ -20,7 +20,7 @@ from optimizer.models.gauge_choice.problem import SOLUTION_TABLES, GaugeChoice
 from optimizer.result import Solution, Violation
 from optimizer.verification.money_chain import DEFAULT_WAGON_LOAD_T, Book, Chain, Record
 from optimizer.verification.numbers import differs, exact, exceeds, given, number, shown
-from optimizer.verification.routes import backward, route_faults
+from optimizer.verification.routes import backward, route_faults, tonnes_left
 
 DIGITS = decimal.Context(prec=40)
 MILLION = 1_000_000
@@ -149,15 +149,8 @@ class _Check:
         return exact(min(fits, key=lambda row: row["wagon_id"])["typical_load_t"]) if fits else DEFAULT_WAGON_LOAD_T
 
     def _quantities(self) -> Iterator[Violation]:
-        unserved: dict[str, Fraction] = {}
-        for row in self.solution["unserved"].to_dict("records"):
-            name, quantity = row["demand_id"], number(row["quantity_t"])
-            if name not in self.demands or name in unserved:
-                yield Violation("unserved row of an unknown demand, or twice", f"demand {name}", 1, "row")
-            elif quantity is None or quantity < 0:
-                yield Violation("quantity must not be below zero", f"unserved {name}", shown(row["quantity_t"]), "t")
-            else:
-                unserved[name] = quantity
+        unserved, faults = tonnes_left(self.solution["unserved"].to_dict("records"), self.demands)
+        yield from faults
         for name, demand in self.demands.items():
             asked, left = exact(demand["quantity_t"]), unserved.get(name, Fraction(0))
             self.spent += left * exact(demand["unserved_usd_per_t"])

@@ -26,7 +26,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.compact import keep_time, solve_compact
 from optimizer.models.port_choice.exact import find_conflicts
 from optimizer.models.port_choice.graph import Demand, FlowGraph
-from optimizer.models.port_choice.plan import Plan, Route, decompose, make_plan, rounded
+from optimizer.models.port_choice.plan import Plan, Route, make_plan, rounded, routes_in
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.network.paths import shortest_path_tree
 from optimizer.result import Outcome, Status
@@ -163,7 +163,7 @@ class _Merged:
             for number in members:
                 demand = self.graph.demands[number]
                 wanted = demand.quantity_t - max(result.values[self.unserved[number]], 0.0)
-                served[number] = decompose(self.graph, flow, demand.source, demand.sink, wanted)
+                served[number] = routes_in(self.graph, flow, demand.source, demand.sink, wanted)
         taken = [result.values[variable] > 0.5 for variable in self.taken]
         return make_plan(self.graph, served, taken, {} if self._has_binaries else self.prices(result))
 

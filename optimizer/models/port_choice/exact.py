@@ -40,7 +40,7 @@ from optimizer.models.port_choice.graph import Demand, FlowGraph, Limit, Service
 from optimizer.models.port_choice.plan import Plan, read_plan
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.result import Outcome, Status
-from optimizer.solvers.mip import minimal_conflict, solve_model
+from optimizer.solvers.mip import ModelNames, minimal_conflict, solve_model
 from optimizer.solvers.watch import Watch
 
 
@@ -95,24 +95,6 @@ def export_model(problem: PortChoice, path: Path) -> None:
         lp.writeLP(str(path), max_length=250)
 
 
-class Names:
-    """Names that stay different where PuLP replaces characters that LP files cannot hold."""
-
-    _ILLEGAL = str.maketrans("-+[] ->/.", "_________")
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    def __call__(self, *parts: object) -> str:
-        plain = "_".join(str(part) for part in parts).translate(self._ILLEGAL)[:230]
-        name, number = plain, 1
-        while name in self._seen:
-            number += 1
-            name = f"{plain}_{number}"
-        self._seen.add(name)
-        return name
-
-
 def _day(limit: Limit) -> tuple[str, ...]:
     return () if limit.day is None else (f"day{limit.day}",)
 
@@ -149,7 +131,7 @@ class Formulation:
 
     def __post_init__(self) -> None:
         self.lp = pulp.LpProblem("port_choice", pulp.LpMinimize)
-        self.name = Names()
+        self.name = ModelNames()
         graph = self.graph
         for demand in graph.demands:
             keep_time(self.watch)

@@ -96,7 +96,7 @@ class Lever:
             before = changed[self.column].to_numpy(float)
             after = {"set": value, "factor": before * value, "add": before + value}[self.how]
             changed[self.column] = np.where(self.rows, after, before)
-        return replace(problem, corridor=replace(corridor, tables={**corridor.tables, name: changed}))
+        return replace(problem, corridor=corridor.with_tables({name: changed}))
 
     def check_range(self, corridor: Corridor, low: float, high: float) -> None:
         """Refuse ranges in which the lever makes no sense, naming the row."""

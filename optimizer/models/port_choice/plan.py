@@ -17,6 +17,7 @@ import pandas as pd
 from optimizer.data.columns import frame
 from optimizer.models.port_choice.graph import Demand, FlowGraph
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, TOLERANCE
+from optimizer.network.decompose import decompose
 from optimizer.result import Outcome, Solution, Status
 
 NOISE = 1e-8
@@ -110,10 +111,15 @@ def read_plan(
 ) -> Plan:
     """Plan in a solver's arc flows (arc -> tonnes, for every demand)."""
     served = [
-        decompose(graph, rounded(demand, mine), demand.source, demand.sink, demand.quantity_t)
+        routes_in(graph, rounded(demand, mine), demand.source, demand.sink, demand.quantity_t)
         for demand, mine in zip(graph.demands, flows, strict=True)
     ]
     return make_plan(graph, served, taken, prices)
+
+
+def routes_in(graph: FlowGraph, flow: dict[int, float], source: int, sink: int, quantity_t: float) -> list[Route]:
+    """Routes in an arc flow, at most ``quantity_t`` tonnes, ending below ``NOISE`` of it; ``flow`` is used up."""
+    return decompose(graph.tail, graph.head, flow, source, sink, quantity_t, NOISE * quantity_t)
 
 
 def rounded(demand: Demand, flow: Mapping[int, float]) -> dict[int, float]:
@@ -146,52 +152,6 @@ def trivial_outcome(graph: FlowGraph, bound: float) -> Outcome:
         return Outcome(Status.NO_SOLUTION, bound=bound)
     plan = Plan(graph, ((),) * len(graph.demands), (False,) * len(graph.services), {})
     return Outcome(Status.FEASIBLE, plan.tables(), plan.cost, min(bound, plan.cost))
-
-
-def decompose(graph: FlowGraph, flow: dict[int, float], source: int, sink: int, quantity_t: float) -> list[Route]:
-    """
-    Routes in an arc flow, at most ``quantity_t`` tonnes; ``flow`` is used up by them.
-
-    From the source always along the arc with most tonnes (the lowest number among equals). A loop met on the way is
-    taken out of the flow. Ends when less than ``NOISE`` of the quantity leaves the source.
-    """
-    least = NOISE * quantity_t
-    leaving: dict[int, list[int]] = defaultdict(list)
-    for arc in sorted(arc for arc, tonnes in flow.items() if tonnes > least):
-        leaving[int(graph.tail[arc])].append(arc)
-    routes: list[Route] = []
-    while quantity_t > least:
-        path: list[int] = []
-        position = {source: 0}
-        vertex = source
-        while vertex != sink:
-            arc = max(leaving[vertex], key=lambda a: (flow[a], -a), default=-1)
-            if arc < 0 or flow[arc] <= least:
-                break
-            path.append(arc)
-            vertex = int(graph.head[arc])
-            if vertex in position:
-                loop = path[position[vertex] :]
-                _take(flow, loop, min(flow[a] for a in loop))
-                path = path[: position[vertex]]
-                position = {v: n for v, n in position.items() if n <= len(path)}
-            else:
-                position[vertex] = len(path)
-        if vertex != sink:
-            if not path:
-                break
-            flow[path[-1]] = 0.0  # a remainder below the solver's tolerance that leads nowhere
-            continue
-        tonnes = min(quantity_t, *(flow[arc] for arc in path))
-        _take(flow, path, tonnes)
-        quantity_t -= tonnes
-        routes.append((tuple(path), tonnes))
-    return routes
-
-
-def _take(flow: dict[int, float], arcs: Sequence[int], tonnes: float) -> None:
-    for arc in arcs:
-        flow[arc] -= tonnes
 
 
 def _squared(routes: Sequence[Route], quantity_t: float, serve_all: bool) -> list[Route]:

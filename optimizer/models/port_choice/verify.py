@@ -18,7 +18,7 @@ from optimizer.models.port_choice.verify_days import dated_faults, lateness_usd_
 from optimizer.result import Solution, Violation
 from optimizer.verification.money_chain import Book, Chain, Record
 from optimizer.verification.numbers import differs, exact, exceeds, given, number, shown
-from optimizer.verification.routes import backward, route_faults
+from optimizer.verification.routes import backward, route_faults, tonnes_left
 
 Load = tuple[str, str, str, int | None]  # kind, asset, place left, day (None without dates)
 
@@ -129,15 +129,8 @@ class _Check:
 
     def _quantities(self) -> Iterator[Violation]:
         """Served and unserved tonnes make up every demand."""
-        unserved: dict[str, Fraction] = {}
-        for row in self.solution["unserved"].to_dict("records"):
-            name, quantity = row["demand_id"], number(row["quantity_t"])
-            if name not in self.demands or name in unserved:
-                yield Violation("unserved row of an unknown demand, or twice", f"demand {name}", 1, "row")
-            elif quantity is None or quantity < 0:
-                yield Violation("quantity must not be below zero", f"unserved {name}", shown(row["quantity_t"]), "t")
-            else:
-                unserved[name] = quantity
+        unserved, faults = tonnes_left(self.solution["unserved"].to_dict("records"), self.demands)
+        yield from faults
         for name, demand in self.demands.items():
             asked, left = exact(demand["quantity_t"]), unserved.get(name, Fraction(0))
             self.spent += left * exact(demand["unserved_usd_per_t"])

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from optimizer.data.corridor import Corridor
 from optimizer.data.scenario import apply_scenario, expand
 from optimizer.data.schema import Closures
 from optimizer.errors import VerificationError
@@ -37,12 +35,7 @@ def only_demand(problem: PortChoice, demand_id: str) -> PortChoice:
     name = problem.demand_table
     table = problem.corridor.table(name)
     mine = table[table["shipment_id" if problem.dated else "lane_id"] == demand_id]
-    return replace(problem, serve_all=False, corridor=with_table(problem.corridor, name, mine))
-
-
-def with_table(corridor: Corridor, name: str, table: pd.DataFrame) -> Corridor:
-    """The corridor with another table in the place of one."""
-    return replace(corridor, tables={**corridor.tables, name: table})
+    return replace(problem, serve_all=False, corridor=problem.corridor.with_tables({name: mine}))
 
 
 class Ways:
@@ -174,7 +167,7 @@ def with_penalty(problem: PortChoice, demand_id: str, usd_per_t: float) -> PortC
     name, key = problem.demand_table, "shipment_id" if problem.dated else "lane_id"
     table = problem.corridor.table(name)
     changed = table.assign(unserved_usd_per_t=table["unserved_usd_per_t"].where(table[key] != demand_id, usd_per_t))
-    return replace(problem, corridor=with_table(problem.corridor, name, changed))
+    return replace(problem, corridor=problem.corridor.with_tables({name: changed}))
 
 
 def with_more(problem: PortChoice, resource: str, units: float) -> PortChoice:
@@ -196,7 +189,7 @@ def with_more(problem: PortChoice, resource: str, units: float) -> PortChoice:
     # a hair more, so that rounding does not leave a gram behind
     more = table[column] + units * scale * (1 + 1e-9)
     changed = table.assign(**{column: table[column].where(table[key] != target, more)})
-    return replace(problem, corridor=with_table(corridor, name, changed))
+    return replace(problem, corridor=corridor.with_tables({name: changed}))
 
 
 def everything_open(problem: PortChoice) -> PortChoice:

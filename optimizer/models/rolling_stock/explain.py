@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from optimizer.data.corridor import Corridor
 from optimizer.errors import UsageError, VerificationError, did_you_mean
 from optimizer.models.family import Explanation, Inquiry, Table
 from optimizer.models.rolling_stock import FAMILY
@@ -175,18 +174,14 @@ def with_types(problem: RollingStock, order_id: str, types: Collection[str]) -> 
         "wagon_suits": pd.concat([suits, own_suits]),
         "commodities": pd.concat([goods, own_goods]),
     }
-    return replace(problem, corridor=_with(corridor, tables))
+    return replace(problem, corridor=corridor.with_tables(tables))
 
 
 def with_price(problem: RollingStock, table: str, key: str, name: str, column: str, usd: float) -> RollingStock:
     """The problem in which leaving an order or a train out costs so much."""
     rows = problem.table(table)
     changed = rows.assign(**{column: rows[column].astype(float).where(rows[key] != name, usd)})
-    return replace(problem, corridor=_with(problem.corridor, {table: changed}))
-
-
-def _with(corridor: Corridor, tables: Mapping[str, pd.DataFrame]) -> Corridor:
-    return replace(corridor, tables={**corridor.tables, **tables})
+    return replace(problem, corridor=problem.corridor.with_tables({table: changed}))
 
 
 def _solved(problem: RollingStock, original: RollingStock, inquiry: Inquiry) -> Outcome:

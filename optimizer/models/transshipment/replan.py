@@ -169,7 +169,7 @@ def _late(problem: Transshipment, news: Disturbance) -> Transshipment:
     calls["arrive_h"] += late_h
     calls["latest_depart_h"] += late_h
     calls["depart_h"] = calls[["depart_h", "arrive_h"]].max(axis=1)
-    changed = replace(corridor, tables={**corridor.tables, "train_calls": calls})
+    changed = corridor.with_tables({"train_calls": calls})
     return Transshipment(changed, problem.site.terminal_id, problem.serve_all)
 
 
