@@ -7,6 +7,7 @@ import random
 import threading
 import time
 
+import highspy
 import pulp
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.result import Progress, Status
-from optimizer.solvers.highs import make_highs, run_highs
+from optimizer.solvers.highs import make_highs, run_here, run_highs
 from optimizer.solvers.mip import available_solvers, solve_model
 
 
@@ -215,3 +216,17 @@ def test_highs_that_ends_without_a_word(limited: bool, monkeypatch: pytest.Monke
     else:
         with pytest.raises(RuntimeError, match="Not Set"):
             run_highs(highs, options, True, 0.0)
+
+
+def test_models_of_one_thread_may_differ_in_their_helper_threads() -> None:
+    """HiGHS refuses the second run where the helpers of the first are left: the model then looks unsolved."""
+    models = [make_highs(SolveOptions(), {"threads": threads}) for threads in (2, 1)]
+    for highs in models:
+        highs.setOptionValue("output_flag", False)
+        highs.addVar(1.0, 5.0)
+        highs.changeColCost(0, 1.0)
+    for highs in (*models, *models):
+        run_here(highs)
+        assert highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        assert highs.getInfo().objective_function_value == 1.0
+        highs.clearSolver()

@@ -19,7 +19,7 @@ from optimizer.circulation.assemble import Assembler, Rotations
 from optimizer.circulation.pool import RotationPool
 from optimizer.circulation.problem import Floats, Ints
 from optimizer.models.family import SolveOptions
-from optimizer.solvers.highs import make_highs
+from optimizer.solvers.highs import make_highs, run_here
 
 FIRST_COLUMNS = 3_000
 NEXT_COLUMNS = 1_000
@@ -137,7 +137,7 @@ class Tree:
                     changed.size, (num + changed).astype(np.int32), np.zeros(changed.size), upper
                 )
                 self._closed = closed
-            self._highs.run()
+            run_here(self._highs)
             solution = self._highs.getSolution()
             duals = np.array(solution.row_dual)
             duals[num:] = np.minimum(duals[num:], 0.0)
@@ -277,7 +277,7 @@ class Tree:
         index, zeros = (self.trips.size + changed).astype(np.int32), np.zeros(changed.size)
         self._highs.changeColsBounds(changed.size, index, zeros, zeros)
         self._highs.setOptionValue("simplex_iteration_limit", TRIAL_ITERATIONS)
-        self._highs.run()
+        run_here(self._highs)
         value = float(self._highs.getInfo().objective_function_value)
         self._highs.setOptionValue("simplex_iteration_limit", 2**31 - 1)
         self._highs.changeColsBounds(changed.size, index, zeros, np.full(changed.size, highspy.kHighsInf))

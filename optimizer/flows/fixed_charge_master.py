@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.models.family import SolveOptions
-from optimizer.solvers.highs import HighsOutcome, make_highs, run_highs
+from optimizer.solvers.highs import HighsOutcome, make_highs, run_here, run_highs
 
 if TYPE_CHECKING:
     from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, Floats, Ints
@@ -166,7 +166,7 @@ class Master:
             self.highs.setOptionValue("run_crossover", crossover)
             rest = min(max(self.deadline - time.monotonic(), 0.01), 1e7)
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + rest)
-            self.highs.run()
+            run_here(self.highs)
             found = self.highs.getModelStatus()
             if found == status.kOptimal:
                 return True

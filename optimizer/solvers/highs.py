@@ -49,13 +49,22 @@ def make_highs(options: SolveOptions, further: Mapping[str, Any] | None = None) 
     settings["random_seed"] = options.seed % 2**31
     if options.time_limit_s is not None:
         settings["time_limit"] = float(options.time_limit_s)
-    # Helper threads left by another model of this thread would refuse a run with another number of them.
-    highspy.Highs.resetThreadScheduler(False)
     highs = _QuietHighs()  # type: ignore[no-untyped-call]
     for name, value in (settings | dict(further or {})).items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise ValueError(f"HiGHS refuses {name} = {value!r}")
     return highs
+
+
+def run_here(highs: highspy.Highs) -> None:
+    """
+    Run in this thread, without watch.
+
+    HiGHS keeps helper threads for each calling thread, and refuses a run with another number of them than the last
+    model of the thread had; so they end before each run.
+    """
+    highspy.Highs.resetThreadScheduler(False)
+    highs.run()
 
 
 def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constant: float) -> HighsOutcome:
@@ -89,8 +98,7 @@ def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constan
         highs.cbMipLogging.subscribe(note)
 
     def run() -> None:
-        highs.run()
-        # HiGHS keeps its helper threads per calling thread; ours ends here.
+        run_here(highs)
         highspy.Highs.resetThreadScheduler(False)
 
     watch.run(run)
