@@ -19,8 +19,9 @@ from functools import partial
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.aims import Aims, aims_of, fallbacks
-from optimizer.models.transshipment.groups import groups
-from optimizer.models.transshipment.improve import COLD, HOT, Search, searcher, temperature
+from optimizer.models.transshipment.compiling import faster, searcher
+from optimizer.models.transshipment.groups import groups, least_total
+from optimizer.models.transshipment.improve import COLD, HOT, Search, temperature
 from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
 from optimizer.models.transshipment.relaxation import build
@@ -45,6 +46,8 @@ BATCH, WINDOW_MOVES = 200, 2000
 """Moves between two looks at the clock, and in a window of a long horizon; fewer where they take longer than ..."""
 BATCH_S = 1.0
 WINDOW_MINUTES = (480, 960)
+LAST_S = 1.0
+"""Seconds that the search for a bound has for its last word."""
 
 
 class _Run:
@@ -112,9 +115,11 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     """
     run = _Run(problem, options)
     site = run.site
-    ways = fallbacks(site, groups(site, problem.serve_all))
+    alike = groups(site, problem.serve_all)
+    ways = fallbacks(site, alike)
+    run.raise_bound(least_total(site, alike, problem.serve_all))
     small = len(site.loads) <= SMALL_LOADS and len(site.calls) <= SMALL_TRAINS
-    search = Search(site, ways, options.seed) if small else searcher(site, ways, options.seed)
+    search = Search(site, ways, options.seed) if small else searcher(site, ways, options)
     run.offer(search.plan())
     if run.plan is None:
         run.offer(None if options.stop.is_set() else first_plan(site, run.stage(0.5)))
@@ -134,7 +139,8 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     finally:
         if not searched or options.time_limit_s is not None or options.stop.is_set():
             run.end.set()
-        finder.join()
+        # A model that is being built is not waited for: its thread ends by itself.
+        finder.join(None if options.time_limit_s is None and not options.stop.is_set() else LAST_S)
     if run.failure is not None:
         raise run.failure
     run.tell()
@@ -204,7 +210,10 @@ def _improve(run: _Run, search: Player | Search) -> None:
     short, untried = len(run.site.calls) <= SHORT, True
     moves, most = 0, MOVES_PER_TRAIN * len(run.site.calls)
     batch, told = BATCH if short else WINDOW_MOVES, run.elapsed_s
+    if isinstance(search, Search):
+        search.going = run.going
     while search.best_units is not None and run.going() and (limit is not None or moves < most):
+        search = faster(search, run.options)
         if untried and run.aims is not None:
             untried = False
             _try_aims(run, search, run.aims)

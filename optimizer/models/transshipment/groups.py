@@ -1,12 +1,13 @@
-"""Loads that are alike in everything but their name, and what each such group could do.
+"""Loads that are alike in everything but their name and zone, and what each such group could do.
 
-Alike: train, form, ways, moves, size, wagons, destination, due time and prices. Exchanging two of them changes neither
-cost nor rules, so models may count them.
+Alike: train, form, ways, moves, size, wagons, checks, destination, due time and prices. Exchanging two of them changes
+neither cost nor rules, but for the rule of cranes in line, so models without that rule may count them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from optimizer.models.transshipment.choices import Choice, pair_choices
@@ -53,7 +54,7 @@ def groups(site: Site, serve_all: bool = False) -> tuple[Group, ...]:
     """
     alike: dict[Load, list[Load]] = defaultdict(list)
     for load in site.loads:
-        alike[replace(load, load_id="")].append(load)
+        alike[replace(load, load_id="", zone=None)].append(load)
     served: dict[tuple[str, int], list[Call]] = defaultdict(list)
     for call in sorted(site.calls, key=lambda c: (max(c.depart, c.arrive + 1), c.call_id)):
         for destination in call.destinations:
@@ -102,3 +103,14 @@ def least_units(site: Site, choice: Choice) -> int:
     soonest = max(choice.onward_ready, choice.onward.depart, choice.onward.arrive + 1)
     late = choice.load.late_cents_per_h * max(0, soonest - choice.load.due)
     return price_units(site, choice.load, choice.way) + late
+
+
+def least_total(site: Site, groups: Sequence[Group], serve_all: bool) -> int:
+    """What all loads cost at least, each for itself and without waiting: a bound that takes no time."""
+    total = 0
+    for group in groups:
+        costs = [least_units(site, choice) for choice in group.choices]
+        costs += [group.farther_units] if group.farther_units is not None else []
+        costs += [] if serve_all else [group.load.missed_cents * 60]
+        total += len(group.members) * min(costs, default=0)
+    return total

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from optimizer.models.transshipment.dispatch import Aim, Lasting, Past, play
-from optimizer.models.transshipment.playing import Player, plain
 from optimizer.models.transshipment.problem import Plan, plan_units, wait_units
 from optimizer.models.transshipment.search import tidy
 from optimizer.models.transshipment.site import Load, Site
@@ -35,6 +34,8 @@ class Search:
     ----------
     units
         Cost of the plan at hand; None when its trains find no tracks.
+    going
+        Asked before each move; the search ends when it says no.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class Search:
         change_units: int = 0,
         trains: Set[str] | None = None,
         lasting: Lasting | None = None,
+        going: Callable[[], bool] = lambda: True,
     ) -> None:
         self.site, self.fallbacks, self.lasting = site, options, lasting or Lasting()
         self.past, self.change_units = past, change_units
+        self.going = going
         self.random = random.Random(seed)
         self.aims: dict[str, Aim] = {}
         self.leaves = {call.call_id: call.depart for call in site.calls}
@@ -77,6 +80,8 @@ class Search:
         """Anneal the aims at hand, with fewer moves than asked for; temperatures are shares of their cost."""
         moves = -(-moves // SLOWNESS)
         for number in range(moves if self.units is not None else 0):
+            if not self.going():
+                return
             self.step(hot * (cold / hot) ** (number / moves))
 
     def window(self, first: int, last: int, moves: int, hot: float, cold: float) -> bool:
@@ -95,7 +100,9 @@ class Search:
         options = {
             i.load_id: tuple(aim for aim in self.fallbacks.get(i.load_id, ()) if aim[0] in here) for i in site.loads
         }
-        search = Search(site, options, self.random.randrange(1 << 30), trains=inside, lasting=self.lasting)
+        search = Search(
+            site, options, self.random.randrange(1 << 30), trains=inside, lasting=self.lasting, going=self.going
+        )
         search.aim(aims, {call_id: self.best_aims[1][call_id] for call_id in here})
         search.search(moves, hot, cold)
         better, leaves = search.best_aims
@@ -226,14 +233,3 @@ def _kept(plan: Plan, past: Past) -> Plan:
         elif stand.start < past.now:
             stands[call_id] = replace(stands[call_id], leave=max(past.now, stands[call_id].leave))
     return Plan(stands, plan.passages)
-
-
-def searcher(
-    site: Site,
-    options: Mapping[str, Sequence[Aim]],
-    seed: int = 0,
-    past: Past | None = None,
-    change_units: int = 0,
-) -> Player | Search:
-    """The compiled search where it knows all rules of the terminal, else the general one."""
-    return (Player if plain(site) else Search)(site, options, seed, past, change_units)

@@ -16,17 +16,21 @@ sum farther_g f_g``.
 Rules
  (1) ``sum x_gowk + u_g + f_g = n_g``; ``sum_w x_gowk <= n_g (Y_ok - Y_o,k-1)``; what o takes on in k is within
      ``room_o (Y_ok - Y_o,k-1)``.
- (2) ``w_t >= sum_k (earliest leave in k - depart_t) (Y_tk - Y_t,k-1)``, and ``w_t`` at least what any choice asks.
+ (2) ``w_t = sum_k w_tk``, where ``w_tk`` lies between the earliest and the latest leave in k, less depart_t, times
+     ``(Y_tk - Y_t,k-1)``; and ``w_t`` is at least what any choice asks.
  (3) A direct move takes place before either train has left: ``sum_k x_gok <= n_g (1 - Y_tk')`` for e_k' before the
      choice's earliest end.
  (4) Works are done: ``sum_k U_tk``, ``sum_k L_ok``, ``sum_k R_tok`` are the minutes the loads need with the fastest
-     crane; what leaves by e_k has been worked by e_k, and a train that has left is not worked any more.
+     crane; what leaves by e_k has been worked by e_k, a train that has left is not worked any more, and nothing is
+     taken out of the yard for a load that cannot have come into it yet.
  (5) Cranes: all works of a kind in k within their open minutes; those of one train within the open minutes of the
      cranes that reach it while it stands, ``(S_tk - Y_t,k-1)`` of the bucket.
-     From any instant before its plan on, a train's works take at most the cranes' time until ``depart_t + w_t``.
+     From any instant s on, a train's works take at most the cranes' time until it leaves: ``depart_t + w_t - s``
+     before its plan, later ``sum (w_tk - (s - depart_t) (Y_tk - Y_t,k-1))`` over the spans after s.
  (6) Tracks: at each e_k the trains that have come and not left, ``sum (S_tk - Y_tk)``, fit the tracks they can use.
  (7) Yard: at each e_k the size moved in less that moved out is within the yard.
  (8) Bays: minutes in k within what is open; what leaves by e_k has been exchanged by e_k.
+ (9) Checks, kind by kind: as (4) and (5) for posts. Their order, set-ups, cranes in line and empty wagons are left out.
 
 Every plan is a solution of the same cost or less: its shares are 0 or 1, and its works are cut at the ends of buckets.
 The reported bound is computed from the duals, so it holds however far the solver got (``relaxation_solve.py``).
@@ -40,7 +44,7 @@ from collections import defaultdict
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.problem import price_units
 from optimizer.models.transshipment.relaxation_model import Relaxation, Term, merged, span_ends
-from optimizer.models.transshipment.relaxation_works import bay_works, crane_works
+from optimizer.models.transshipment.relaxation_works import bay_works, check_works, crane_works
 from optimizer.models.transshipment.site import Call, Site
 
 
@@ -53,6 +57,7 @@ def build(site: Site, width: int, serve_all: bool = False) -> Relaxation:
     crane_works(r)
     _tracks(r)
     bay_works(r)
+    check_works(r)
     return r
 
 
@@ -111,20 +116,21 @@ def _loads(r: Relaxation, serve_all: bool) -> None:
 def _waits(r: Relaxation) -> None:
     """(2) and (3)"""
     for call in r.site.calls:
-        terms: list[Term] = [(r.wait[call.call_id], 1.0)]
-        constant = 0.0
+        parts = r.waits[call.call_id] = {}
         for k, leaves in r.spans(call, r.lowest(call)):
-            if leaves > call.depart:
-                share, one = r.leaves_in(call, k, -float(leaves - call.depart))
-                terms += share
-                constant += one
-        r.rows.row(call.depart, merged(terms), low=-constant)
+            parts[k] = r.rows.column(float(max(0, r.ends(k) - call.depart)))
+            for minute, low in ((leaves, True), (r.ends(k), False)):
+                share, one = r.leaves_in(call, k, -float(max(0, minute - call.depart)))
+                sides = {"low": -one} if low else {"high": -one}
+                r.rows.row(r.ends(k), merged([(parts[k], 1.0), *share]), **sides)
+        terms: list[Term] = [(column, -1.0) for column in parts.values()]
+        r.rows.row(call.depart, [(r.wait[call.call_id], 1.0), *terms], low=0.0, high=0.0)
     for g, group in enumerate(r.groups):
         inbound, count = r.site.call[group.load.call_id], float(len(group.members))
         asked: dict[str, list[Term]] = defaultdict(list)
         direct: dict[int, list[Term]] = defaultdict(list)
         for c, choice in enumerate(group.choices):
-            takes = [(r.take[g, c, k], 1.0) for k in range(r.bucket(choice.onward.latest) + 1) if (g, c, k) in r.take]
+            takes = [(r.take[g, c, k], 1.0) for k in r.left[choice.onward.call_id] if (g, c, k) in r.take]
             for call, ready in ((inbound, choice.inbound_ready), (choice.onward, choice.onward_ready)):
                 if choice.way != "bogie" or call is not inbound:
                     after = max(0, ready - call.depart)

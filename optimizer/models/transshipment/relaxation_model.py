@@ -6,12 +6,13 @@ import itertools
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from optimizer.models.transshipment.choices import Choice
 from optimizer.models.transshipment.groups import Group
 from optimizer.models.transshipment.site import Call, Site
 
@@ -83,6 +84,8 @@ class Relaxation:
     """Y: train -> bucket -> column; 0 before the first bucket, 1 after the last."""
     come: dict[str, dict[int, int]] = field(default_factory=dict)
     wait: dict[str, int] = field(default_factory=dict)
+    waits: dict[str, dict[int, int]] = field(default_factory=dict)
+    """By train and span: minutes of waiting when it leaves in that span, else 0."""
     take: dict[tuple[int, int, int], int] = field(default_factory=dict)
     """x: group, its choice, bucket -> column"""
     missed: dict[int, int] = field(default_factory=dict)
@@ -124,6 +127,14 @@ class Relaxation:
                 found.append((k, max(first, least)))
             before = k
         return found
+
+    def takes(self, group: int) -> Iterator[tuple[Choice, int, int]]:
+        """Choice, last bucket of the span in which its train leaves, and column, of all choices of a group."""
+        for c, choice in enumerate(self.groups[group].choices):
+            for k in self.left[choice.onward.call_id]:
+                column = self.take.get((group, c, k))
+                if column is not None:
+                    yield choice, k, column
 
     def share_left(self, call: Call, bucket: int, factor: float, up: bool = False) -> tuple[list[Term], float]:
         """``factor * Y_tk`` as terms and constant; inside a span that at its beginning, or ``up`` at its end."""

@@ -1,174 +1,107 @@
-"""Works in the linear relaxation: rules (4), (5), (7) and (8) of ``relaxation.py``."""
+"""Works in the linear relaxation: rules (4), (5), (7), (8) and (9) of ``relaxation.py``, by whom they are done."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Callable, Mapping, Sequence
 
+from optimizer.models.transshipment.choices import Choice
 from optimizer.models.transshipment.relaxation_model import Relaxation, Term
-from optimizer.models.transshipment.site import Call, Crane, Site, Windows, crane_minutes, minutes
+from optimizer.models.transshipment.relaxation_pools import Pool, done_when_left, none_after_leaving, not_before
+from optimizer.models.transshipment.site import Crane, Load, Worker, crane_minutes, minutes
+
+Asked = dict[int, list[Term]]
+"""Bucket in which what is asked for leaves, or from which on it is there -> columns, with their minutes."""
 
 
-def open_minutes(open_: Windows, first: int, last: int) -> int:
-    """Minutes of ``open_`` between two instants."""
-    return sum(max(0, min(end, last) - max(start, first)) for start, end in open_)
+def _asked() -> Asked:
+    return defaultdict(list)
 
 
-def _classes(site: Site, form: str) -> dict[tuple[int, int], tuple[int, float, float]]:
-    """
-    Work of one pass by (moves, size): class, least and most size that a crane minute moves.
+class _Lifts:
+    """Minutes of a kind of cranes: of the fastest one, throughout the model."""
 
-    The minutes are those of the fastest crane, throughout the model. Few different ratios stand for themselves; many
-    share one class, whose least ratio counts on the way into the yard and whose most on the way out.
-    """
-    rate = max((crane.moves_per_h for crane in site.cranes if crane.handles == form), default=Fraction(1))
-    kinds = sorted({(load.moves, load.size) for load in site.loads if load.form == form})
-    ratios = {kind: kind[1] / float(-(-60 * kind[0] // rate)) for kind in kinds}
-    distinct = sorted(set(ratios.values()))
-    if len(distinct) <= 4:
-        return {kind: (distinct.index(ratio), ratio, ratio) for kind, ratio in ratios.items()}
-    return dict.fromkeys(kinds, (0, distinct[0], distinct[-1]))
+    def __init__(self, r: Relaxation, cranes: Sequence[Crane]) -> None:
+        self.fastest = max(cranes, key=lambda crane: crane.moves_per_h)
+        form = self.fastest.handles
+        self.loads = [(g, group) for g, group in enumerate(r.groups) if group.load.form == form]
+        shares = {self._shares(group.load) for _, group in self.loads}
+        # Few different shares stand for themselves; many are one class, which moves least in and most out.
+        if len(shares) > 4:
+            least, most = min(into for into, _ in shares), max(out for _, out in shares)
+            self.classes = dict.fromkeys(shares, (least, most))
+        else:
+            self.classes = {both: both for both in shares}
+
+    def minutes(self, load: Load, out: bool = False) -> float:
+        return float(crane_minutes(load, self.fastest, out))
+
+    def _shares(self, load: Load) -> tuple[float, float]:
+        return load.size / self.minutes(load), load.size / self.minutes(load, out=True)
+
+    def kind(self, load: Load) -> tuple[float, float]:
+        """Size moved in a minute into and out of the yard, by which works are told apart."""
+        return self.classes[self._shares(load)]
 
 
 def crane_works(r: Relaxation) -> None:
     """(4), (5) and (7)"""
-    site, rows = r.site, r.rows
     for form in ("container", "bulk"):
-        cranes = [crane for crane in site.cranes if crane.handles == form]
-        loads = [(g, group) for g, group in enumerate(r.groups) if group.load.form == form]
-        if not cranes or not loads:
-            continue
-        fastest = max(cranes, key=lambda crane: crane.moves_per_h)
-        classes = _classes(site, form)
-        # What is to be done: yard in by train and class, yard out, direct by pair; with the columns that ask for it.
-        into: dict[tuple[str, int], list[Term]] = defaultdict(list)
-        most_into: dict[tuple[str, int], float] = defaultdict(float)
-        out: dict[tuple[str, int], dict[int, list[Term]]] = defaultdict(lambda: defaultdict(list))
-        pair: dict[tuple[str, str], dict[int, list[Term]]] = defaultdict(lambda: defaultdict(list))
-        ratio: dict[int, tuple[float, float]] = {}
-        for g, group in loads:
-            load = group.load
-            lasts = float(crane_minutes(load, fastest))
-            kind, least, most = classes[load.moves, load.size]
-            ratio[kind] = least, most
-            own = load.call_id, kind
-            most_into[own] += lasts * len(group.members)
-            if g in r.farther and group.farther_lifted:
-                into[own].append((r.farther[g], lasts))
-            for c, choice in enumerate(group.choices):
-                for k in range(r.bucket(choice.onward_ready), r.bucket(choice.onward.latest) + 1):
-                    column = r.take.get((g, c, k))
-                    if column is None:
-                        continue
-                    if choice.way == "yard":
-                        into[own].append((column, lasts))
-                        out[choice.onward.call_id, kind][k].append((column, lasts))
-                    elif choice.way == "direct":
-                        pair[load.call_id, choice.onward.call_id][k].append((column, lasts))
-        total: dict[int, list[Term]] = defaultdict(list)
-        of_train: dict[tuple[str, int], list[Term]] = defaultdict(list)
-        yard: dict[int, list[Term]] = defaultdict(list)
-        unload: dict[str, dict[int, list[Term]]] = defaultdict(lambda: defaultdict(list))
-
-        for (call_id, kind), terms in into.items():
-            columns = _spread(r, [site.call[call_id]], len(cranes), total, of_train)
-            asked = [(c, -f) for c, f in terms]
-            rows.row(site.call[call_id].arrive, [(c, 1.0) for c in columns.values()] + asked, low=0.0, high=0.0)
-            for k, column in columns.items():
-                yard[k].append((column, ratio[kind][0]))
-                unload[call_id][k].append((column, 1.0))
-        for (call_id, kind), by_bucket in out.items():
-            columns = _spread(r, [site.call[call_id]], len(cranes), total, of_train)
-            _done_when_left(r, columns, by_bucket)
-            for k, column in columns.items():
-                yard[k].append((column, -ratio[kind][1]))
-        for (inbound, onward), by_bucket in pair.items():
-            columns = _spread(r, [site.call[inbound], site.call[onward]], len(cranes), total, of_train)
-            _done_when_left(r, columns, by_bucket)
-            for k, column in columns.items():
-                unload[inbound][k].append((column, 1.0))
-        for call_id, of_bucket in unload.items():
-            _none_after_leaving(
-                r, site.call[call_id], of_bucket, sum(most_into[key] for key in most_into if key[0] == call_id)
-            )
-        for k, terms in total.items():
-            minutes_open = sum(open_minutes(crane.open, r.ends(k - 1), r.ends(k)) for crane in cranes)
-            rows.row(r.ends(k), terms, high=float(minutes_open))
-        for (call_id, k), terms in of_train.items():
-            call = site.call[call_id]
-            reach = {track.track_id for track in site.tracks_for(call)}
-            first, last = max(call.arrive, r.ends(k - 1)), min(call.latest, r.ends(k))
-            here = float(sum(open_minutes(crane.open, first, last) for crane in cranes if crane.tracks & reach))
-            left, constant = r.share_left(call, k - 1, here)
-            come = r.come[call_id][k]
-            rows.row(r.ends(k), [*terms, (come, -here), *left], high=-constant)
-        _until_it_leaves(r, of_train, cranes)
-        _yard(r, form, yard)
+        cranes = [crane for crane in r.site.cranes if crane.handles == form]
+        if cranes and any(group.load.form == form for group in r.groups):
+            _works_of(r, form, cranes)
 
 
-def _spread(
-    r: Relaxation,
-    calls: Sequence[Call],
-    cranes: int,
-    total: dict[int, list[Term]],
-    of_train: dict[tuple[str, int], list[Term]],
-) -> dict[int, int]:
-    """A column of crane minutes for each bucket in which all the calls may stand, noted for the rows of (5)."""
-    first = max(r.bucket(call.arrive + 1) for call in calls)
-    last = min(r.bucket(call.latest) for call in calls)
-    columns = {k: r.rows.column(float(r.length(k) * cranes)) for k in range(first, last + 1)}
-    for k, column in columns.items():
-        total[k].append((column, 1.0))
-        for call in calls:
-            of_train[call.call_id, k].append((column, 1.0))
-    return columns
+def _works_of(r: Relaxation, form: str, cranes: Sequence[Crane]) -> None:
+    site, lifts, pool = r.site, _Lifts(r, cranes), Pool(r, cranes)
+    # What is to be done, with the columns that ask for it: by train and kind into the yard and out, by pair directly.
+    into: dict[tuple[str, tuple[float, float]], Asked] = defaultdict(_asked)
+    out: dict[tuple[str, tuple[float, float]], Asked] = defaultdict(_asked)
+    there: dict[tuple[str, tuple[float, float]], Asked] = defaultdict(_asked)
+    direct: dict[tuple[str, str], Asked] = defaultdict(_asked)
+    most_into: dict[str, float] = defaultdict(float)
+    for g, group in lifts.loads:
+        load, own = group.load, (group.load.call_id, lifts.kind(group.load))
+        lasts, last = lifts.minutes(load), r.bucket(site.call[load.call_id].latest)
+        most_into[load.call_id] += lasts * len(group.members)
+        if g in r.farther and group.farther_lifted:
+            into[own][last].append((r.farther[g], lasts))
+        for choice, k, column in r.takes(g):
+            onward = choice.onward.call_id
+            if choice.way == "yard":
+                takes_out = column, lifts.minutes(load, out=True)
+                into[own][min(k, last)].append((column, lasts))
+                out[onward, own[1]][k].append(takes_out)
+                there[onward, own[1]][r.bucket(choice.inbound_ready)].append(takes_out)
+            elif choice.way == "direct":
+                direct[load.call_id, onward][k].append((column, lasts))
+
+    yard: Asked = defaultdict(list)
+    unload: dict[str, Asked] = defaultdict(_asked)
+    for (call_id, (moved_in, _)), asked in into.items():
+        columns = pool.at(site.call[call_id])
+        done_when_left(r, columns, asked)
+        for k, column in columns.items():
+            yard[k].append((column, moved_in))
+            unload[call_id][k].append((column, 1.0))
+    for (call_id, kind), asked in out.items():
+        columns = pool.at(site.call[call_id])
+        done_when_left(r, columns, asked)
+        not_before(r, columns, there[call_id, kind])
+        for k, column in columns.items():
+            yard[k].append((column, -kind[1]))
+    for (inbound, outbound), asked in direct.items():
+        columns = pool.at(site.call[inbound], site.call[outbound])
+        done_when_left(r, columns, asked)
+        for k, column in columns.items():
+            unload[inbound][k].append((column, 1.0))
+    for call_id, of_bucket in unload.items():
+        none_after_leaving(r, site.call[call_id], of_bucket, most_into[call_id])
+    pool.close()
+    _yard(r, form, yard)
 
 
-def _done_when_left(r: Relaxation, columns: dict[int, int], asked: dict[int, list[Term]]) -> None:
-    """(4) Work spread over ``columns`` is the work asked for; what leaves by a bucket is done by its end."""
-    ahead: list[Term] = []
-    last = max(columns)
-    most = sum(factor * r.rows.upper[column] for terms in asked.values() for column, factor in terms)
-    for k in range(min(columns), last + 1):
-        # What is done and has not left yet, from bucket to bucket; nothing in the end.
-        now = [] if k == last else [(r.rows.column(most), -1.0)]
-        left = [(column, -factor) for column, factor in asked.get(k, ())]
-        r.rows.row(r.ends(k), [(columns[k], 1.0), *ahead, *left, *now], low=0.0, high=0.0)
-        ahead = [(column, 1.0) for column, _ in now]
-
-
-def _until_it_leaves(r: Relaxation, of_train: dict[tuple[str, int], list[Term]], cranes: Sequence[Crane]) -> None:
-    """(5) All works of a train from an instant before its planned departure on fit the time until it leaves."""
-    for call in r.site.calls:
-        reach = {track.track_id for track in r.site.tracks_for(call)}
-        count = float(sum(1 for crane in cranes if crane.tracks & reach))
-        if not count:
-            continue
-        after: list[Term] = []
-        last, first = r.bucket(call.latest), r.bucket(call.arrive + 1)
-        for k in range(last, first - 1, -1):
-            after = after + of_train.get((call.call_id, k), [])
-            since = max(call.arrive, r.ends(k - 1))
-            if since <= call.depart and after:
-                total = r.rows.sum(r.ends(k), after)
-                after = [(total, 1.0)]
-                high = count * (call.depart - since)
-                r.rows.row(r.ends(k), [*after, (r.wait[call.call_id], -count)], high=high)
-
-
-def _none_after_leaving(r: Relaxation, call: Call, of_bucket: dict[int, list[Term]], most: float) -> None:
-    """(4) At the inbound train: no work in buckets after it has left."""
-    after: list[Term] = []
-    for k in sorted(of_bucket, reverse=True):
-        share, constant = r.share_left(call, k, most)
-        if after and share:
-            after = [(r.rows.sum(r.ends(k), after), 1.0)]
-            r.rows.row(r.ends(k), after + share, high=most - constant)
-        after = after + of_bucket[k]
-
-
-def _yard(r: Relaxation, form: str, change: dict[int, list[Term]]) -> None:
+def _yard(r: Relaxation, form: str, change: Mapping[int, list[Term]]) -> None:
     """(7)"""
     capacity = float(r.site.yard[form])
     scale = 1.0 / max(1.0, capacity)
@@ -184,22 +117,71 @@ def _yard(r: Relaxation, form: str, change: dict[int, list[Term]]) -> None:
 
 def bay_works(r: Relaxation) -> None:
     """(8)"""
-    site = r.site
-    if not site.bays:
+    if not r.site.bays:
         return
-    asked: dict[str, dict[int, list[Term]]] = defaultdict(lambda: defaultdict(list))
-    for (g, c, k), column in r.take.items():
-        choice = r.groups[g].choices[c]
-        if choice.way == "bogie":
-            lasts = float(min(minutes(choice.load, bay) for bay in site.bays))
-            asked[choice.load.call_id][k].append((column, lasts))
-    total: dict[int, list[Term]] = defaultdict(list)
+
+    def changes(choice: Choice) -> int:
+        return int(choice.way == "bogie")
+
+    _while_there(r, Pool(r, r.site.bays), changes)
+
+
+def check_works(r: Relaxation) -> None:
+    """(9)"""
+    site = r.site
+    for check in sorted({check for group in r.groups for check in group.load.checks}):
+        posts = site.posts_for(check)
+        if posts:
+            pool = Pool(r, posts)
+            _before(r, pool, check)
+            _while_there(r, pool, lambda choice, check=check: choice.load.between.count(check))
+            _after(r, pool, check)
+            pool.close()
+
+
+def _shortest(load: Load, workers: Sequence[Worker]) -> float:
+    return float(min(minutes(load, worker) for worker in workers))
+
+
+def _before(r: Relaxation, pool: Pool, check: str) -> None:
+    """Checks on the loads' own trains."""
+    asked: dict[str, Asked] = defaultdict(_asked)
+    most: dict[str, float] = defaultdict(float)
+    for g, group in enumerate(r.groups):
+        load, call = group.load, r.site.call[group.load.call_id]
+        lasts, last = load.before.count(check) * _shortest(load, pool.workers), r.bucket(call.latest)
+        if lasts:
+            most[call.call_id] += lasts * len(group.members)
+            for _, k, column in r.takes(g):
+                asked[call.call_id][min(k, last)].append((column, lasts))
+            if g in r.farther:
+                asked[call.call_id][last].append((r.farther[g], lasts))
     for call_id, by_bucket in asked.items():
-        first, last = r.bucket(site.call[call_id].arrive + 1), max(by_bucket)
-        columns = {k: r.rows.column(float(r.length(k) * len(site.bays))) for k in range(first, last + 1)}
-        _done_when_left(r, columns, by_bucket)
-        for k, column in columns.items():
-            total[k].append((column, 1.0))
-    for k, terms in total.items():
-        minutes_open = sum(open_minutes(bay.open, r.ends(k - 1), r.ends(k)) for bay in site.bays)
-        r.rows.row(r.ends(k), terms, high=float(minutes_open))
+        columns = pool.at(r.site.call[call_id])
+        done_when_left(r, columns, by_bucket)
+        of_bucket: Asked = {k: [(column, 1.0)] for k, column in columns.items()}
+        none_after_leaving(r, r.site.call[call_id], of_bucket, most[call_id])
+
+
+def _while_there(r: Relaxation, pool: Pool, count: Callable[[Choice], int]) -> None:
+    """Works from the arrival of the loads' own trains until the onward trains leave, so many for a choice."""
+    asked: dict[str, Asked] = defaultdict(_asked)
+    for g, group in enumerate(r.groups):
+        lasts = _shortest(group.load, pool.workers)
+        for choice, k, column in r.takes(g):
+            if count(choice):
+                asked[group.load.call_id][k].append((column, count(choice) * lasts))
+    for call_id, by_bucket in asked.items():
+        columns = pool.anywhere(r.bucket(r.site.call[call_id].arrive + 1), max(by_bucket))
+        done_when_left(r, columns, by_bucket)
+
+
+def _after(r: Relaxation, pool: Pool, check: str) -> None:
+    """Checks on the onward trains."""
+    asked: dict[str, Asked] = defaultdict(_asked)
+    for g, group in enumerate(r.groups):
+        lasts = group.load.after.count(check) * _shortest(group.load, pool.workers)
+        for choice, k, column in r.takes(g) if lasts else ():
+            asked[choice.onward.call_id][k].append((column, lasts))
+    for call_id, by_bucket in asked.items():
+        done_when_left(r, pool.at(r.site.call[call_id]), by_bucket)

@@ -19,10 +19,11 @@ import pandas as pd
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.aims import fallbacks
+from optimizer.models.transshipment.compiling import searcher
 from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.hours import without
-from optimizer.models.transshipment.improve import searcher, temperature
+from optimizer.models.transshipment.improve import temperature
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,
@@ -123,9 +124,7 @@ def replan(
         for crane in late.site.cranes
     ))  # fmt: skip
     old = read_tables(solution)
-    search = searcher(
-        site, fallbacks(site, groups(site)), options.seed, Past(old, news.now), round(change_usd * COST_UNITS)
-    )
+    search = searcher(site, fallbacks(site, groups(site)), options, Past(old, news.now), round(change_usd * COST_UNITS))
     search.aim(
         {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()},
         {call_id: stand.leave for call_id, stand in old.stands.items()},
