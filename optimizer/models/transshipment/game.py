@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -47,7 +47,10 @@ class Game:
         self.free_tracks = {track.track_id for track in site.tracks}
         self.waiting: list[tuple[int, int, str]] = []
         self.checks: dict[str, list[Work]] = defaultdict(list)
-        self.to_check: list[tuple[int, str, Load]] = []
+        self.to_check: dict[str, list[tuple[int, str, Load]]] = defaultdict(list)
+        """By check: loads that are where it is done."""
+        self.coming: dict[str, list[tuple[int, str, Load]]] = defaultdict(list)
+        """By train that has not come: loads to be checked on it."""
         self.empties = dict(site.empties)
         workers: list[Worker] = [*site.cranes, *site.bays, *site.posts]
         self.busy_until = dict.fromkeys((worker.name for worker in workers), 0)
@@ -145,11 +148,30 @@ class Game:
         elif num_works == 1 and way == "yard" and done >= first + len(load.between):
             onward.to_fetch[load.form].append(load)
         elif done < len(load.checks):
-            aim = self.trains[load.call_id].aim if num_works == 0 else onward.aim
-            insort(self.to_check, (aim, i, load), key=lambda item: item[:2])
+            item = self.trains[load.call_id].aim if num_works == 0 else onward.aim, i, load
+            train = self._checked_on(load, done)
+            if train is not None and train.start < 0:
+                self.coming[train.call.call_id].append(item)
+            else:
+                insort(self.to_check[load.checks[done]], item, key=lambda item: item[:2])
         else:
             onward.outside -= 1
             self.done.add(i)
+
+    def _checked_on(self, load: Load, done: int) -> Train | None:
+        """The train on which the load's next check is done; None in the yard."""
+        if done < len(load.before):
+            return self.trains[load.call_id]
+        return None if done < len(load.before) + len(load.between) else self.trains[self.way[load.load_id][0]]
+
+    def _unqueue(self, load_id: str) -> bool:
+        """The load waits for no check any more; whether it did."""
+        for queue in (*self.to_check.values(), *self.coming.values()):
+            for number, item in enumerate(queue):
+                if item[1] == load_id:
+                    del queue[number]
+                    return True
+        return False
 
     def _join(self, load: Load, onward: str, way: Way) -> bool:
         """The load is to go with this train; False when there is no room on it."""
@@ -203,8 +225,9 @@ class Game:
                 self._lift(crane, now)
             for bay in site.bays:
                 self._change(bay, now)
-            for post in site.posts if self.to_check else ():
-                self._inspect(post, now)
+            for post in site.posts:
+                if self.to_check[post.check]:
+                    self._inspect(post, now)
         stands = {i: Stand(train.track, train.start, train.leave) for i, train in self.trains.items()}
         passages = {
             i: Passage(self.way[i][1], self.way[i][0], tuple(self.works[i]), tuple(self.checks[i]))
@@ -223,6 +246,9 @@ class Game:
                 train.track, train.start = track, now
                 insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
                 self._at(now + 1, 3, ("wake", ""))
+                for load in self.coming.pop(train.call.call_id, ()):
+                    check = load[2].checks[len(self.checks[load[1]])]
+                    insort(self.to_check[check], load, key=lambda item: item[:2])
 
     def _leave(self, train: Train, now: int, forced: bool) -> None:
         call = train.call
@@ -239,10 +265,11 @@ class Game:
                 for loads in by_onward.values():
                     for load in loads:
                         self._quit(load)
-            for item in list(self.to_check):
-                if item[2].call_id == call.call_id and not self.works[item[1]]:
-                    self.to_check.remove(item)
-                    self._quit(item[2])
+            for queue in self.to_check.values():
+                for item in list(queue):
+                    if item[2].call_id == call.call_id and not self.works[item[1]]:
+                        queue.remove(item)
+                        self._quit(item[2])
             for load_id, (onward, _) in list(self.way.items()):
                 if onward == call.call_id and load_id not in self.done:
                     self._strand(load_id, now)
@@ -265,9 +292,7 @@ class Game:
         inbound, num_works = self.trains[load.call_id], len(self.works[load_id])
         if runs(self.checks[load_id], now) or (num_works and self.works[load_id][-1].end > now):
             return  # seen to when that ends
-        waits = [item for item in self.to_check if item[1] == load_id]
-        if waits:
-            self.to_check.remove(waits[0])
+        waits = self._unqueue(load_id)
         if num_works == 0:
             if not waits and way == "bogie":
                 self.to_change = [item for item in self.to_change if item[1] != load_id]
@@ -325,18 +350,23 @@ class Game:
         if worker.setup:
             self._at(work.end + worker.setup, 3, ("wake", ""))
 
-    def _ready_for(self, worker: Worker, load: Load, now: int) -> bool:
-        """Whether set-up and the other cranes of the runway let the worker begin with the load."""
+    def _ready(self, worker: Worker, now: int) -> Callable[[Load], bool]:
+        """Tells for which loads set-up and the other cranes of the runway let the worker begin."""
         name = worker.name
-        turns = worker.setup and self.last_train.get(name, load.call_id) != load.call_id
-        if turns and now < self.busy_until[name] + worker.setup:
-            return False
-        if name not in self._on_runway:
-            return True
-        crane = self._on_runway[name]
-        return not any(
-            end > now and crosses(crane, load.zone, other, zone) for other, zone, end in self.in_line.values()
-        )
+        turns = worker.setup and now < self.busy_until[name] + worker.setup
+        only = self.last_train.get(name) if turns else None
+        crane = self._on_runway.get(name)
+        at_work = [(other, zone) for other, zone, end in self.in_line.values() if end > now] if crane else []
+        known: dict[int | None, bool] = {}
+
+        def ready(load: Load) -> bool:
+            if only is not None and load.call_id != only:
+                return False
+            if crane is not None and load.zone not in known:
+                known[load.zone] = not any(crosses(crane, load.zone, other, zone) for other, zone in at_work)
+            return crane is None or known[load.zone]
+
+        return ready
 
     def _in_stock(self, onward: Train, load: Load) -> bool:
         """Whether there are empty wagons for the load on its onward train."""
@@ -377,16 +407,15 @@ class Game:
     def _inspect(self, post: Post, now: int) -> None:
         if self.busy_until[post.name] > now:
             return
-        until = self._window(post, now)
-        for item in self.to_check:
-            load, done = item[2], len(self.checks[item[1]])
-            if load.checks[done] != post.check or not self._ready_for(post, load, now):
+        until, ready, queue = self._window(post, now), self._ready(post, now), self.to_check[post.check]
+        for number, item in enumerate(queue):
+            load = item[2]
+            if not ready(load):
                 continue
-            inbound, onward = self.trains[load.call_id], self.trains[self.way[item[1]][0]]
-            train = inbound if done < len(load.before) else onward
-            in_yard = len(load.before) <= done < len(load.before) + len(load.between)
-            if (train.stands or in_yard) and now + self.lasting(load, post) <= min(until, train.call.latest):
-                self.to_check.remove(item)
+            train = self._checked_on(load, len(self.checks[item[1]]))
+            latest = self.trains[self.way[item[1]][0]].call.latest if train is None else train.call.latest
+            if (train is None or train.stands) and now + self.lasting(load, post) <= min(until, latest):
+                del queue[number]
                 self._begin(post, now, load, "check")
                 return
 
@@ -406,20 +435,20 @@ class Game:
         if until <= now:
             return
         best: tuple[tuple[int, int], Load, str] | None = None
-        form = crane.handles
+        form, is_ready = crane.handles, self._ready(crane, now)
         for train in self.standing:
             if train.track not in crane.tracks:
                 continue
             limit = min(until, train.call.latest)
             for load in reversed(train.to_fetch[form]):
-                if not self._ready_for(crane, load, now) or not self._in_stock(train, load):
+                if not is_ready(load) or not self._in_stock(train, load):
                     continue
                 lasts = self.lasting(load, crane, out=True)
                 if now + lasts <= limit and now + lasts + self._after(load) <= train.call.latest:
                     best = better(best, (train.aim, 1), load, "out")
                 break
             for onward_id, loads in train.to_move[form].items():
-                ready = next((load for load in reversed(loads) if self._ready_for(crane, load, now)), None)
+                ready = next(filter(is_ready, reversed(loads)), None)
                 if ready is None:
                     continue
                 load = ready
@@ -454,7 +483,7 @@ class Game:
     def _change(self, bay: Bay, now: int) -> None:
         if self.busy_until[bay.bay_id] > now or not self.to_change:
             return
-        until = self._window(bay, now)
+        until, is_ready = self._window(bay, now), self._ready(bay, now)
         for item in self.to_change:
             load = item[2]
             inbound, onward = self.trains[load.call_id], self.trains[self.way[load.load_id][0]]
@@ -462,7 +491,7 @@ class Game:
             ends = now + self.lasting(load, bay)
             if inbound.start < 0 or ends > until or ends + self._after(load) > onward.call.latest:
                 continue
-            if not self._ready_for(bay, load, now):
+            if not is_ready(load):
                 continue
             if self.stock[bay.bay_id].get(gauge, 0) >= load.wagons:
                 self.stock[bay.bay_id][gauge] -= load.wagons
