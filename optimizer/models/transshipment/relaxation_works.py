@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from optimizer.models.transshipment.choices import Choice
 from optimizer.models.transshipment.relaxation_model import Relaxation, Term
@@ -120,10 +121,17 @@ def bay_works(r: Relaxation) -> None:
     if not r.site.bays:
         return
 
-    def changes(choice: Choice) -> int:
-        return int(choice.way == "bogie")
+    pool = Pool(r, r.site.bays)
+    _while_there(r, pool, _exchanges)
+    pool.close()
 
-    _while_there(r, Pool(r, r.site.bays), changes)
+
+def _exchanges(choice: Choice) -> int:
+    return int(choice.way == "bogie")
+
+
+def _in_yard(check: str, choice: Choice) -> int:
+    return choice.load.between.count(check)
 
 
 def check_works(r: Relaxation) -> None:
@@ -134,7 +142,7 @@ def check_works(r: Relaxation) -> None:
         if posts:
             pool = Pool(r, posts)
             _before(r, pool, check)
-            _while_there(r, pool, lambda choice, check=check: choice.load.between.count(check))
+            _while_there(r, pool, partial(_in_yard, check))
             _after(r, pool, check)
             pool.close()
 
