@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -12,148 +13,152 @@ NONE = -1
 
 
 @njit(cache=True, nogil=True)
-def arc_prices(cost: Any, use_indptr: Any, use_resource: Any, use_units: Any, first_cell: Any, stride: Any, price: Any,
-               num_days: int) -> Any:  # fmt: skip
-    """Cost of every arc on every day with the prices of the cells it uses; shape (days, arcs)."""
-    num_arcs = cost.size
-    out = np.empty((num_days, num_arcs))
-    for day in range(num_days):
-        for arc in range(num_arcs):
-            total = cost[arc]
-            for at in range(use_indptr[arc], use_indptr[arc + 1]):
-                resource = use_resource[at]
-                total += use_units[at] * price[first_cell[resource] + stride[resource] * day]
-            out[day, arc] = total
+def arc_prices(cost: Any, departs: Any, use_indptr: Any, use_resource: Any, use_units: Any, first_cell: Any,
+               stride: Any, price: Any) -> Any:  # fmt: skip
+    """Cost of every arc on every day with the prices of the cells it uses, ``inf`` where it does not depart."""
+    out = np.where(departs, 0.0, np.inf)
+    num_arcs, num_days = out.shape
+    for arc in range(num_arcs):
+        row = out[arc]
+        for day in range(num_days):
+            row[day] += cost[arc]
+        for at in range(use_indptr[arc], use_indptr[arc + 1]):
+            units, cell, step = use_units[at], first_cell[use_resource[at]], stride[use_resource[at]]
+            for day in range(num_days):
+                row[day] += units * price[cell + step * day]
     return out
 
 
 @njit(cache=True, nogil=True)
 def labels_to_sink(
-    first_day: int, num_days: int, sink: int, indptr: Any, arcs: Any, heads: Any, duration: Any, departs: Any,
-    price: Any, holding: Any, num_zero: Any, label: Any, onward: Any,
+    first_day: int, num_days: int, sink: int, indptr: Any, arcs: Any, heads: Any, duration: Any, price: Any,
+    holding: Any, label: Any, onward: Any,
 ) -> None:  # fmt: skip
     """
-    Cheapest cost from every vertex on every day to the sink, arriving on any day.
+    Cheapest cost from every vertex on every day to the sink, arriving on any day, and the first step of that way.
 
-    Vertices are numbered so that those near the sink come first. The first ``num_zero[v]`` arcs of ``v`` take no days;
-    within a day they are relaxed again until nothing changes.
+    A vertex is taken for all days at once, so that the inner loops run over days; again whenever a vertex that it leads
+    to has changed since (Bellman-Ford). Vertices are numbered so that those near the sink come first, and few are taken
+    more than twice.
     """
     num_vertices = indptr.size - 1
-    for day in range(num_days - 1, first_day - 1, -1):
+    label[:] = np.inf
+    label[sink, first_day:num_days] = 0.0
+    taken = np.zeros(num_vertices, np.int64)
+    changed = np.zeros(num_vertices, np.int64)
+    changed[sink] = 1
+    now = 1
+    new = np.empty(num_days - first_day)
+    again = True
+    while again:
         again = False
         for vertex in range(num_vertices):
             if vertex == sink:
-                label[day, vertex] = 0.0
-                onward[day, vertex] = NONE
                 continue
-            best, way = np.inf, NONE
-            if day + 1 < num_days:
-                waited = holding[vertex] + label[day + 1, vertex]
-                if waited < best:
-                    best, way = waited, HELD
+            stale = False
             for at in range(indptr[vertex], indptr[vertex + 1]):
-                arc = arcs[at]
-                arrival = day + duration[arc]
-                head = heads[at]
-                if arrival >= num_days or not departs[day, arc]:
+                stale = stale or changed[heads[at]] > taken[vertex]
+            if not stale:
+                continue
+            now += 1
+            taken[vertex] = now
+            mine = label[vertex, first_day:num_days]
+            way = onward[vertex, first_day:num_days]
+            new[:] = mine
+            for at in range(indptr[vertex], indptr[vertex + 1]):
+                if duration[arcs[at]] >= new.size:
                     continue
-                if arrival == day and head > vertex:
+                there = price[arcs[at], first_day:num_days]
+                later = label[heads[at], first_day + duration[arcs[at]] : num_days]
+                for day in range(later.size):
+                    total = there[day] + later[day]
+                    better = total < new[day]  # choices, not branches: vectorised
+                    new[day] = total if better else new[day]
+                    way[day] = at if better else way[day]
+            if holding[vertex] < np.inf:
+                for day in range(new.size - 2, -1, -1):
+                    waited = holding[vertex] + new[day + 1]
+                    if waited < new[day]:
+                        new[day] = waited
+                        way[day] = HELD
+            for day in range(new.size):
+                if new[day] < mine[day]:
+                    changed[vertex] = now
                     again = True
-                    continue
-                there = price[day, arc] + label[arrival, head]
-                if there < best:
-                    best, way = there, at
-            label[day, vertex] = best
-            onward[day, vertex] = way
-        while again:
-            again = False
-            for vertex in range(num_vertices):
-                if vertex == sink:
-                    continue
-                best = label[day, vertex]
-                for at in range(indptr[vertex], indptr[vertex] + num_zero[vertex]):
-                    arc = arcs[at]
-                    if not departs[day, arc]:
-                        continue
-                    there = price[day, arc] + label[day, heads[at]]
-                    if there < best:
-                        best = there
-                        label[day, vertex] = best
-                        onward[day, vertex] = at
-                        again = True
+                    break
+            mine[:] = new
 
 
 @njit(cache=True, nogil=True)
-def in_time_search(
-    release: int, last_day: int, source: int, sink: int, due: int, late_cost: float, best: float, indptr: Any,
-    arcs: Any, heads: Any, duration: Any, departs: Any, price: Any, holding: Any, least_days: Any, label: Any,
-    cost: Any, came_by: Any, came_from: Any,
+def search(
+    source: int, sink: int, release: int, due: int, late_cost: float, limit: float, num_days: int,
+    indptr: Any, arcs: Any, heads: Any, duration: Any, price: Any, holding: Any, least_days: Any,
+    label: Any, clock: Any, seen: Any, cost: Any, came_by: Any, came_from: Any,
 ) -> Any:  # fmt: skip
     """
-    Cheapest way when being late costs; only ways below ``best`` count.
+    Cheapest way of one demand, lateness included, if it costs less than ``limit``.
 
-    Forward over the days; ``label``, the cost to go without lateness, and the lateness that not even ``least_days``
-    to the sink avoid bound the search and keep it narrow.
-    Returns the cost and the arrival day (-1: none below ``best``).
+    A* (Hart, Nilsson and Raphael 1968): the label plus the lateness that not even ``least_days`` to the sink avoid is
+    never more than what is left to pay. State ``day * vertices + vertex`` is known where ``seen`` holds the present
+    ``clock``. Returns the cost (at least ``limit`` if none is below it) and the arrival day or ``NONE``.
     """
     num_vertices = indptr.size - 1
-    arrived = -1
-    for day in range(release, last_day + 1):
-        for vertex in range(num_vertices):
-            cost[day - release, vertex] = np.inf
-    cost[0, source] = 0.0
-    came_by[0, source] = NONE
-    for day in range(release, last_day + 1):
-        row = day - release
-        again = True
-        while again:
-            again = False
-            for vertex in range(num_vertices - 1, -1, -1):
-                here = cost[row, vertex]
-                if here + label[day, vertex] + late_cost * max(day + least_days[vertex] - due, 0) >= best:
-                    continue
-                if vertex == sink:
-                    total = here + late_cost * max(day - due, 0)
-                    if total < best:
-                        best = total
-                        arrived = day
-                    continue
-                if day < last_day and here + holding[vertex] < cost[row + 1, vertex]:
-                    cost[row + 1, vertex] = here + holding[vertex]
-                    came_by[row + 1, vertex] = HELD
-                for at in range(indptr[vertex], indptr[vertex + 1]):
-                    arc = arcs[at]
-                    arrival = day + duration[arc]
-                    if arrival > last_day or not departs[day, arc]:
-                        continue
-                    head = heads[at]
-                    there = here + price[day, arc]
-                    if there < cost[arrival - release, head]:
-                        cost[arrival - release, head] = there
-                        came_by[arrival - release, head] = at
-                        came_from[arrival - release, head] = vertex
-                        if arrival == day and head >= vertex:
-                            again = True
-    return best, arrived
+    clock[0] += 1
+    now = clock[0]
+    state = release * num_vertices + source
+    seen[state] = now
+    cost[state] = 0.0
+    came_by[state] = NONE
+    heap = [(label[source, release] + late_cost * max(release + least_days[source] - due, 0), -state)]
+    while heap:
+        total, state = heappop(heap)
+        state = -state  # of equal ones the later day first
+        if total >= limit:
+            return total, NONE
+        day = state // num_vertices
+        vertex = state - day * num_vertices
+        if vertex == sink:
+            return total, day
+        here = cost[state]
+        if total > here + (label[vertex, day] + late_cost * max(day + least_days[vertex] - due, 0)):
+            continue  # found cheaper since
+        for at in range(indptr[vertex] - 1, indptr[vertex + 1]):
+            if at < indptr[vertex]:
+                way, arrival, head, there = HELD, day + 1, vertex, here + holding[vertex]
+            else:
+                arc = arcs[at]
+                way, arrival, head, there = at, day + duration[arc], heads[at], here + price[arc, day]
+            if arrival >= num_days:
+                continue
+            then = arrival * num_vertices + head
+            least = there + (label[head, arrival] + late_cost * max(arrival + least_days[head] - due, 0))
+            if least >= limit or (seen[then] == now and cost[then] <= there):
+                continue
+            seen[then] = now
+            cost[then] = there
+            came_by[then] = way
+            came_from[then] = vertex
+            heappush(heap, (least, -then))
+    return np.inf, NONE
 
 
 @njit(cache=True, nogil=True)
 def price_group(
     members: Any, source: Any, sink: int, release: Any, due: Any, late_cost: Any, threshold: Any, first_day: int,
-    num_days: int, indptr: Any, arcs: Any, heads: Any, duration: Any, departs: Any, base: Any,
-    price: Any, holding: Any, num_zero: Any, least_days: Any, cheapest: Any,
+    num_days: int, indptr: Any, arcs: Any, heads: Any, duration: Any, base: Any, price: Any, holding: Any,
+    least_days: Any, cheapest: Any, label: Any, onward: Any, clock: Any, seen: Any, cost: Any, came_by: Any,
+    came_from: Any,
 ) -> Any:  # fmt: skip
     """
     Cheapest route of every member of a group of demands with one sink; writes ``cheapest[member]``.
 
-    Routes cheaper than ``threshold[member]`` come back: their owner, cost without prices, arrival day, end in the
-    list of moves, and the moves (arc, day).
+    Routes cheaper than ``threshold[member]`` come back: their owner, cost without prices, end in the list of moves,
+    and the moves (arc, day).
     """
     num_vertices = indptr.size - 1
-    label = np.empty((num_days, num_vertices))
-    onward = np.empty((num_days, num_vertices), np.int32)
-    labels_to_sink(first_day, num_days, sink, indptr, arcs, heads, duration, departs, price, holding, num_zero,
-                   label, onward)  # fmt: skip
+    label = label[: num_vertices * num_days].reshape(num_vertices, num_days)
+    onward = onward[: num_vertices * num_days].reshape(num_vertices, num_days)
+    labels_to_sink(first_day, num_days, sink, indptr, arcs, heads, duration, price, holding, label, onward)
     owner = np.empty(members.size, np.int64)
     cost_of = np.empty(members.size)
     end_of = np.empty(members.size, np.int64)
@@ -161,25 +166,21 @@ def price_group(
     move_day = np.empty(16 * members.size + 64, np.int32)
     count = 0
     filled = 0
-    cost = np.empty((1, 1))
-    came_by = np.empty((1, 1), np.int32)
-    came_from = np.empty((1, 1), np.int32)
     for number in range(members.size):
         demand = members[number]
-        day = release[number]
-        vertex = source[number]
-        best = label[day, vertex]
-        cheapest[demand] = best
-        if best >= threshold[demand]:
+        limit = threshold[demand]
+        vertex, day = source[number], release[number]
+        found = label[vertex, day]
+        cheapest[demand] = max(found, limit)  # unless a route costs less
+        if found >= limit:
             continue
-        # where the cheapest way arrives
         start = filled
         base_cost = 0.0
         while vertex != sink:
-            way = onward[day, vertex]
+            way = onward[vertex, day]
             if way == HELD:
-                base_cost += holding[vertex]
                 day += 1
+                base_cost += holding[vertex]
                 continue
             if filled == move_arc.size:
                 move_arc = np.concatenate((move_arc, np.empty_like(move_arc)))
@@ -191,49 +192,43 @@ def price_group(
             day += duration[arcs[way]]
             vertex = heads[way]
         late = late_cost[number] * max(day - due[number], 0)
-        if late > 0:
-            if cost.shape[0] == 1:
-                cost = np.empty((num_days, num_vertices))
-                came_by = np.empty((num_days, num_vertices), np.int32)
-                came_from = np.empty((num_days, num_vertices), np.int32)
-            best += late
-            base_cost += late
-            better, arrived = in_time_search(
-                release[number], day, source[number], sink, due[number], late_cost[number],
-                min(best, threshold[demand]), indptr, arcs, heads, duration, departs, price, holding,
-                least_days, label, cost, came_by, came_from,
+        found += late
+        base_cost += late
+        if late > 0.0:
+            better, day = search(
+                source[number], sink, release[number], due[number], late_cost[number], min(found, limit), num_days,
+                indptr, arcs, heads, duration, price, holding, least_days, label, clock, seen, cost, came_by, came_from,
             )  # fmt: skip
-            if arrived >= 0:
-                best = better
+            if day != NONE:
+                found = better
                 filled = start
-                row = arrived - release[number]
-                vertex = sink
-                base_cost = late_cost[number] * max(arrived - due[number], 0)
-                while came_by[row, vertex] != NONE:
-                    way = came_by[row, vertex]
+                base_cost = late_cost[number] * max(day - due[number], 0)
+                while came_by[day * num_vertices + vertex] != NONE:
+                    state = day * num_vertices + vertex
+                    way = came_by[state]
+                    vertex = came_from[state]
                     if way == HELD:
-                        row -= 1
+                        day -= 1
                         base_cost += holding[vertex]
                         continue
+                    day -= duration[arcs[way]]
                     if filled == move_arc.size:
                         move_arc = np.concatenate((move_arc, np.empty_like(move_arc)))
                         move_day = np.concatenate((move_day, np.empty_like(move_day)))
-                    vertex = came_from[row, vertex]
-                    row -= duration[arcs[way]]
                     move_arc[filled] = arcs[way]
-                    move_day[filled] = row + release[number]
+                    move_day[filled] = day
                     filled += 1
                     base_cost += base[arcs[way]]
                 move_arc[start:filled] = move_arc[start:filled][::-1].copy()
                 move_day[start:filled] = move_day[start:filled][::-1].copy()
-            cheapest[demand] = min(best, threshold[demand])  # no route costs less
-        if best < threshold[demand]:
-            owner[count] = demand
-            cost_of[count] = base_cost
-            end_of[count] = filled
-            count += 1
-        else:
+        if found >= limit:
             filled = start
+            continue
+        cheapest[demand] = found
+        owner[count] = demand
+        cost_of[count] = base_cost
+        end_of[count] = filled
+        count += 1
     return owner[:count], cost_of[:count], end_of[:count], move_arc[:filled].copy(), move_day[:filled].copy()
 
 

@@ -1,9 +1,9 @@
 """Cheapest routes of all demands at prices of the capacities, and the Lagrangian bound these prices prove.
 
 Demands with one graph and one sink form a group: a single backward labelling over all days gives the cheapest way on
-for each of them, whatever its source and release. It leaves out being late; only demands whose cheapest way arrives
-late are searched again, forward, with the labels as bounds. Of the graph, a group keeps the vertices that some of its
-demands could pass at less than their penalty.
+for each of them, whatever its source and release, without the cost of being late; a forward search of each demand,
+guided by these labels, adds it and yields the route. Of the graph, a group keeps the vertices that some of its demands
+could pass at less than their penalty.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -36,9 +37,28 @@ class _Group:
     indptr: Longs
     arcs: Ints
     heads: Ints
-    num_zero: Longs
     holding: Floats
     least_days: Longs
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What searches keep for every day and vertex; one for each thread."""
+
+    label: Floats
+    onward: Ints
+    clock: Longs
+    seen: Longs
+    cost: Floats
+    came_by: Ints
+    came_from: Ints
+
+    @classmethod
+    def of(cls, states: int) -> _Memory:
+        return cls(
+            np.empty(states), np.empty(states, np.int32), np.zeros(1, np.int64), np.zeros(states, np.int64),
+            np.empty(states), np.empty(states, np.int32), np.empty(states, np.int32),
+        )  # fmt: skip
 
 
 class Pricing:
@@ -60,6 +80,10 @@ class Pricing:
         self.reachable = np.zeros(problem.num_demands, dtype=np.bool_)
         for group in self._groups:
             self.reachable[group.members] = True
+        most = max((group.vertices.size for group in self._groups), default=0)
+        self._memory: SimpleQueue[_Memory] = SimpleQueue()
+        for _ in range(self.threads):
+            self._memory.put(_Memory.of(most * problem.num_days))
 
     def cheapest(self, price: Floats, threshold: Floats) -> tuple[Floats, list[Routes]]:
         """
@@ -86,8 +110,8 @@ class Pricing:
         def arc_prices(number: int) -> Floats:
             graph = problem.graphs[number]
             prices: Floats = kernels.arc_prices(
-                graph.cost, graph.use_indptr, graph.use_resource, graph.use_units, problem.first_cell, problem.stride,
-                price, problem.num_days,
+                graph.cost, self._departs[number], graph.use_indptr, graph.use_resource, graph.use_units,
+                problem.first_cell, problem.stride, price,
             )  # fmt: skip
             return prices
 
@@ -109,7 +133,7 @@ class Pricing:
         is_open = np.ones(owner.size, dtype=np.bool_)
         for number, departs in enumerate(self._departs):
             mine = self.problem.graph[owner] == number
-            is_open[mine] = departs[pool.move_day[mine], pool.move_arc[mine]]
+            is_open[mine] = departs[pool.move_arc[mine], pool.move_day[mine]]
         shut = np.add.reduceat(np.append(~is_open, False), pool.move_start[:-1].clip(max=is_open.size))
         shut[np.diff(pool.move_start) == 0] = 0
         return np.asarray(shut == 0)
@@ -117,12 +141,17 @@ class Pricing:
     def _search(self, group: _Group, price: Floats, threshold: Floats, cheapest: Floats) -> Routes | None:
         problem, members = self.problem, group.members
         graph = problem.graphs[group.graph]
-        owner, cost, move_end, move_arc, move_day = kernels.price_group(
-            members, group.source, group.sink, problem.release_day[members], problem.due_day[members],
-            problem.late_cost[members], threshold, int(problem.release_day[members].min()), problem.num_days,
-            group.indptr, group.arcs, group.heads, graph.duration_days, self._departs[group.graph],
-            graph.cost, price, group.holding, group.num_zero, group.least_days, cheapest,
-        )  # fmt: skip
+        memory = self._memory.get()
+        try:
+            owner, cost, move_end, move_arc, move_day = kernels.price_group(
+                members, group.source, group.sink, problem.release_day[members], problem.due_day[members],
+                problem.late_cost[members], threshold, int(problem.release_day[members].min()), problem.num_days,
+                group.indptr, group.arcs, group.heads, graph.duration_days, graph.cost, price, group.holding,
+                group.least_days, cheapest, memory.label, memory.onward,
+                memory.clock, memory.seen, memory.cost, memory.came_by, memory.came_from,
+            )  # fmt: skip
+        finally:
+            self._memory.put(memory)
         if not owner.size:
             return None
         cell_end, cells, units = kernels.route_cells(
@@ -133,18 +162,19 @@ class Pricing:
 
 
 def _open_days(problem: RouteFlowProblem, graph: DayGraph) -> Flags:
-    """Days on which an arc departs and none of the cells it uses is without capacity."""
+    """Shape (m, T): days on which an arc departs and none of the cells it uses is without capacity."""
+    departs = np.ascontiguousarray(graph.departs.T)
     shut = np.flatnonzero(problem.capacity <= 0)
     if not shut.size:
-        return np.ascontiguousarray(graph.departs)
+        return departs
     is_shut = np.zeros(problem.capacity.size, dtype=np.bool_)
     is_shut[shut] = True
-    departs = graph.departs.copy()
+    departs = departs.copy()
     arcs = np.repeat(np.arange(graph.head.size), np.diff(graph.use_indptr))
     days = np.arange(problem.num_days)
     for arc, resource, units in zip(arcs, graph.use_resource, graph.use_units, strict=True):
         if units > 0:
-            departs[:, arc] &= ~is_shut[problem.first_cell[resource] + problem.stride[resource] * days]
+            departs[arc] &= ~is_shut[problem.first_cell[resource] + problem.stride[resource] * days]
     return departs
 
 
@@ -192,8 +222,7 @@ def _group(
     own = np.full(graph.num_vertices, -1, dtype=np.int64)
     own[vertices] = np.arange(vertices.size)
     inside = np.flatnonzero(kept[graph.tail] & kept[graph.head] & np.isfinite(graph.cost) & (graph.tail != sink))
-    late = graph.duration_days[inside] > 0
-    inside = inside[np.lexsort((inside, late, own[graph.tail[inside]]))]
+    inside = inside[np.lexsort((inside, own[graph.tail[inside]]))]
     tails = own[graph.tail[inside]]
     counts = np.bincount(tails, minlength=vertices.size)
     return _Group(
@@ -205,7 +234,6 @@ def _group(
         indptr=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         arcs=inside.astype(np.int32),
         heads=own[graph.head[inside]].astype(np.int32),
-        num_zero=np.bincount(tails[graph.duration_days[inside] == 0], minlength=vertices.size),
         holding=graph.holding[vertices],
         least_days=least_days[vertices].astype(np.int64),
     )
