@@ -24,8 +24,10 @@ GIVEN_UP, SHAKE = 0.25, 0.15
 """Share of the services in use given up by a start anew; spread of the logarithm of all slopes."""
 HELD, NEW, DEAR = 0.3, 1.2, 5.0
 """Slopes of services held, new and given up, in fixed costs by their tonnes (held) or volume."""
-PACKED, FROM_BEST = 0.25, 0.75
-"""Chances, summed up, that a start anew packs services, or holds on to the best plan; else it does to the last one."""
+FEWEST, PACKED, FROM_BEST = 0.15, 0.3, 0.75
+"""Chances, summed up, of starts anew: the fewest services, those of much volume, the best plan; else the last one."""
+FREE = 0.3
+"""Chance that services of one kind may be more than the fewest."""
 STUCK = 40
 """Starts anew without a better plan that end the search."""
 
@@ -64,7 +66,27 @@ class FlowSearch:
             assert self.best is not None
             stuck = 0 if self.best is not known else stuck + 1
             kind = self.random.random()
-            slope = self._packed() if kind < PACKED else self._shaken(self.best if kind < FROM_BEST else plan)
+            if kind < FEWEST:
+                slope = self._fewest()
+            elif kind < PACKED:
+                slope = self._packed()
+            else:
+                slope = self._shaken(self.best if kind < FROM_BEST else plan)
+
+    def _fewest(self) -> Floats:
+        """Slopes that keep out, where every route must use one of some services, all but as few as can hold it."""
+        most, slope = self.flows.most, self.spread.copy()
+        for members, needed in self.flows.cuts:
+            if self.random.random() < FREE:
+                continue
+            spread = self.random.exponential(SHAKE)
+            chosen = members[:0]
+            while chosen.size < needed or (most[chosen].sum() < self.flows.must_carry_t and spread > 1e-6):
+                noise = np.exp(self.random.normal(0.0, spread, members.size))
+                chosen = members[np.argsort(-most[members] * noise, kind="stable")[:needed]]
+                spread /= 2
+            slope[np.setdiff1d(members, chosen)] *= DEAR
+        return slope
 
     def _packed(self) -> Floats:
         """Slopes that make services of much volume cheap: plans with few of them, which exchanges hardly reach."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ortools.graph.python import min_cost_flow
@@ -156,7 +157,7 @@ class ServiceFlow:
 
     def bound(self, done: Callable[[], bool]) -> float:
         """Lower bound on every plan: the best L found (see the module), at least the plain relaxation."""
-        cuts = self._cuts()
+        cuts = self.cuts
         premium = np.zeros(len(cuts))
         fixed = self.problem.fixed_cost
         everything = np.ones(fixed.size, dtype=bool)
@@ -184,10 +185,15 @@ class ServiceFlow:
                     best, premium[number] = value, usd
         return best
 
-    def _cuts(self) -> list[tuple[Ints, int]]:
+    @cached_property
+    def must_carry_t(self) -> float:
+        """Tonnes that may not stay behind."""
+        return float(self.problem.quantity[np.isinf(self.problem.penalty)].sum()) * (1 - 1e-9)
+
+    @cached_property
+    def cuts(self) -> list[tuple[Ints, int]]:
         """Sets of services, one of which every route uses, and how many of them must be used."""
-        graph = self.graph
-        must = float(self.problem.quantity[np.isinf(self.problem.penalty)].sum()) * (1 - 1e-9)
+        graph, must = self.graph, self.must_carry_t
         hops = np.full(graph.nodes, graph.nodes)
         hops[self.origin] = 0
         for _ in range(graph.longest):
