@@ -160,6 +160,15 @@ def test_dense_solves_lie_on_the_lines(data: st.DataObject) -> None:
     assert slopes == sorted(slopes, reverse=True)
 
 
+def test_least_volume_filled_by_circling_is_refused(instances_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn corridors met it: a defect was reported where the instance asks for too much."""
+    problem = PortChoice(apply_scenario(read_instance(instances_dir / "kazakhstan-pakistan"), None))
+    monkeypatch.setattr("optimizer.models.port_choice.plan.Plan.short_contracts", lambda _: {0})
+    first = problem.corridor.table("contracts")["contract_id"].iloc[0]
+    with pytest.raises(UsageError, match=f"in a circle to fill the least volume of contract '{first}'"):
+        answer(problem, "haul:PK", 0.0, 1.0)
+
+
 @pytest.mark.parametrize("capacity", [0.0, 250.0, 700.0, 1300.0])
 def test_capacity_lines_are_exact_costs(instances_dir: Path, capacity: float) -> None:
     problem = toy(instances_dir)

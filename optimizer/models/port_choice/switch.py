@@ -361,8 +361,8 @@ def switch_points(problem: PortChoice, lever: Lever, low: float, high: float, la
     Raises
     ------
     UsageError
-        A range or target that does not fit, costs below zero, a lever without any effect, or lanes none of which can
-        be served.
+        A range or target that does not fit, costs below zero, a lever without any effect, lanes none of which can
+        be served, or a contract whose least volume only tonnes that circle would fill.
     VerificationError
         Solves beside a switch point disagree with its lines: a defect.
     """
@@ -393,8 +393,12 @@ def _interval(model: Parametric, line: Line, start: float, end: float, wanted: s
     model.last = None
     model.line(middle)
     plan = model.plan()
-    if plan.short_contracts():
-        raise VerificationError(f"at {middle:g} tonnes circle to fill the least volume of a contract")
+    if short := plan.short_contracts():
+        names = ", ".join(f"'{model.graph.services[number].contract_id}'" for number in sorted(short))
+        raise UsageError(
+            f"at {middle:g} {model.lever.unit} the best plan would send tonnes in a circle to fill the least volume of "
+            f"contract {names}; leave it out or lower its min_t_per_year"
+        )
     tonnes: dict[tuple[str, str], float] = defaultdict(float)
     winners = {}
     rows = {row["demand_id"]: row for row in model.problem.demand().to_dict("records")}
