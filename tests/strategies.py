@@ -653,7 +653,11 @@ def rolling_stock_rows(draw: st.DrawFn) -> tuple[dict[str, list[dict[str, Any]]]
             continue
         parent = draw(st.integers(0, place - 1), label="parent")
         gauge = 1520 if place < first_1435 else 1435
-        scarce = {"capacity_trains_per_day": draw(st.sampled_from((1, 2))), "max_train_wagons": 2}
+        scarce: dict[str, Any] = {"capacity_trains_per_day": draw(st.sampled_from((1, 2)))}
+        scarce |= draw(st.sampled_from((
+            {"max_train_wagons": 2}, {"max_train_gross_t": 150}, {"max_train_length_m": 30},
+            {"max_train_wagons": 3, "max_train_gross_t": 110, "max_train_length_m": 45},
+        )), label="limits of a train")  # fmt: skip
         links.append(
             {
                 "link_id": f"l{place}",
@@ -693,6 +697,8 @@ def rolling_stock_rows(draw: st.DrawFn) -> tuple[dict[str, list[dict[str, Any]]]
     ]
     for wagon in wagons:
         wagon.update(wagon_type="covered", payload_t=65, tare_t=20, length_m=14)
+        if "home_country" in wagon:
+            wagon["return_rule"] = draw(st.sampled_from(("none", "return", "direct")), label="return rule")
     gauge_at = st.sampled_from(range(num))
     fleet = []
     for number in range(draw(st.integers(1, 4), label="fleet rows")):
@@ -727,14 +733,35 @@ def rolling_stock_rows(draw: st.DrawFn) -> tuple[dict[str, list[dict[str, Any]]]
         node = nodes[draw(gauge_at)]
         on_hand = sum(row["units"] for row in fleet if row["node_id"] == node["node_id"])
         node["yard_capacity_wagons"] = on_hand + draw(st.integers(0, 1))
+    goods = [dict(COMMODITIES[0], value_usd_per_t=100), dict(COMMODITIES[1], value_usd_per_t=100)]
+    works = []
+    if draw(st.integers(0, 2), label="residues") == 2:
+        goods[0]["residue"] = "dust"
+        goods[1] |= {
+            "residue": draw(st.sampled_from(("", "oil"))),
+            "accepts_residues": draw(st.sampled_from(("", "dust"))),
+        }
+        fleet[0]["residue"] = draw(st.sampled_from(("", "dust")))
+        works.append({"work_id": "wash", "kind": "cleaning", "residues": draw(st.sampled_from(("", "dust")))})
+    if draw(st.integers(0, 2), label="maintenance") == 2:
+        unit, every = draw(st.sampled_from((("km", 800), ("days", 3))))
+        wagons[draw(st.sampled_from((0, 2)))][f"maintenance_{unit}"] = every
+        for stock in fleet:
+            if f"maintenance_{unit}" in wagons["abc".index(stock["type_id"])]:
+                stock[f"{unit}_since_maintenance"] = draw(st.sampled_from((0, every / 2, every)))
+        works.append({"work_id": "shop", "kind": "maintenance"})
+    for work in works:
+        work |= {"node_id": f"p{draw(gauge_at)}", "days": draw(st.integers(1, 2)), "cost_usd_per_wagon": 30}
+        work |= draw(st.sampled_from(({}, {"capacity_wagons_per_day": 1})))
     rows = {
         "nodes": nodes,
         "links": links,
         "handlings": handlings,
         "wagons": wagons,
         "fleet": fleet,
+        "wagon_works": works,
         "orders": orders,
-        "commodities": [dict(COMMODITIES[0], value_usd_per_t=100), dict(COMMODITIES[1], value_usd_per_t=100)],
+        "commodities": goods,
         "wagon_suits": [
             {"wagon_id": w, "commodity_id": c}
             for w, c in (("a", "grain"), ("b", "grain"), ("b", "boxes"), ("c", "grain"), ("c", "boxes"))

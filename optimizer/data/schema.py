@@ -34,6 +34,7 @@ def refers_to(table: str, column: str | None = None) -> dict[str, Any]:
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
+Residue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.\-]*)?$", max_length=64)]
 Names = Annotated[tuple[Annotated[str, StringConstraints(max_length=200)], ...], BeforeValidator(_split_list)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_strip)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_strip)]
@@ -115,6 +116,7 @@ class Link(Row):
     ruling_gradient_permille: NonNegative | None = Field(None, description="steepest gradient that limits train mass")
     max_train_gross_t: Positive | None = Field(None, description="largest gross mass of a train behind the locomotive")
     max_train_wagons: PositiveCount | None = Field(None, description="longest train in wagons")
+    max_train_length_m: Positive | None = Field(None, description="longest train in metres of wagons")
     status: Text = Field("operating", description="operating, under_construction, planned, suspended")
     year_open: Year | None = Field(None, description="year of opening")
     cost_musd: NonNegative | None = Field(None, description="construction cost, million USD")
@@ -251,6 +253,12 @@ class Commodity(Row):
     imdg_class: Text = Field("", description="dangerous goods class")
     bulk_density_t_per_m3: Positive | None = Field(None, description="bulk density")
     shelf_life_days: Positive | None = Field(None, description="longest sensible time under way")
+    residue: Residue = Field(
+        "", description="what it leaves in a wagon until that is cleaned; empty = nothing, the wagon stays as it was"
+    )
+    accepts_residues: Names = Field(
+        (), description="residues of the load before that do not harm it, besides its own; a clean wagon always does"
+    )
 
 
 class WagonSuit(Row):
@@ -345,9 +353,20 @@ class Wagon(Row):
     axle_load_t: Positive | None = Field(None, description="axle load")
     volume_m3: Positive | None = Field(None, description="volume")
     home_country: Country | None = Field(None, description="home railway; a wagon abroad pays by the day")
+    return_rule: Literal["none", "return", "direct"] = Field(
+        "none",
+        description="what the home railway is owed: none; return: the way home from where a wagon ends abroad; "
+        "direct: besides, a wagon abroad is loaded only to the home country",
+    )
     hire_usd_per_day: NonNegative = Field(description="cost of a hired wagon a day")
     mean_turnaround_days: Positive | None = Field(None, description="observed turnround")
     purchase_usd: NonNegative | None = Field(None, description="price of a new wagon")
+    maintenance_km: Positive | None = Field(
+        None, description="kilometres between two visits to a workshop; empty = not limiting"
+    )
+    maintenance_days: Positive | None = Field(
+        None, description="days under way between two visits to a workshop; empty = not limiting"
+    )
 
 
 class Locomotive(Row):
@@ -378,6 +397,24 @@ class FleetStock(Row):
     year: Year | None = Field(None, description="demand year; empty = every year")
     units: PositiveCount = Field(description="number of wagons or locomotives")
     from_day: Day = Field(0, description="first day they are free")
+    residue: Residue = Field("", description="what the last load left in the wagons; empty = clean")
+    km_since_maintenance: NonNegative = Field(0.0, description="kilometres of each wagon since its last workshop")
+    days_since_maintenance: NonNegative = Field(0.0, description="days under way of each wagon since then")
+
+
+class WagonWork(Row):
+    """Where wagons are cleaned, or maintained. Wagons work through it in whole days and stand there as before."""
+
+    work_id: Identifier = Field(description="stable id, not that of a link or handling")
+    node_id: Identifier = Field(description="place", json_schema_extra=refers_to("nodes"))
+    kind: Literal["cleaning", "maintenance"] = Field(description="what is done")
+    wagons: Names = Field(
+        (), description="types it takes, ';'-separated; empty = all", json_schema_extra=refers_to("wagons")
+    )
+    residues: Names = Field((), description="cleaning: residues it removes, ';'-separated; empty = all")
+    days: PositiveCount = Field(description="days until a wagon is free again")
+    cost_usd_per_wagon: NonNegative = Field(0.0, description="charge")
+    capacity_wagons_per_day: Count | None = Field(None, description="wagons it takes in on a day; empty = not limiting")
 
 
 class Order(Row):
@@ -665,7 +702,8 @@ TABLES: Mapping[str, type[Row]] = {
     "borders": Border, "tariffs": Tariff,
     "commodities": Commodity, "wagon_suits": WagonSuit, "emissions": Emission,
     "lanes": Lane, "shipments": Shipment, "contracts": Contract,
-    "wagons": Wagon, "locomotives": Locomotive, "fleet": FleetStock, "orders": Order, "train_services": TrainService,
+    "wagons": Wagon, "locomotives": Locomotive, "fleet": FleetStock, "wagon_works": WagonWork,
+    "orders": Order, "train_services": TrainService,
     "terminals": Terminal, "terminal_tracks": TerminalTrack, "terminal_cranes": TerminalCrane,
     "terminal_bays": TerminalBay, "terminal_posts": TerminalPost,
     "train_calls": TrainCall, "terminal_loads": TerminalLoad,

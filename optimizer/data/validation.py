@@ -14,6 +14,7 @@ from optimizer.data.connectivity import check_connectivity
 from optimizer.data.gauge_choice import gauge_choice_faults
 from optimizer.data.prices import check_prices
 from optimizer.data.schema import KEYS, RAIL_GAUGES_MM, TABLES, CargoForm, Config
+from optimizer.data.wagon_rules import wagon_rule_faults
 from optimizer.errors import Fault, did_you_mean
 
 __all__ = ["check_connectivity", "check_tables", "check_values"]
@@ -34,7 +35,10 @@ NOUNS = {
     "gauge_sections": "a section",
     "transfer_technologies": "a technology",
 }
-_SHARED_IDS = (("links", "handlings", "sea_legs", "gauge_options", "transfer_sites"), ("wagons", "locomotives"))
+_SHARED_IDS = (
+    ("links", "handlings", "sea_legs", "gauge_options", "transfer_sites", "wagon_works"),
+    ("wagons", "locomotives"),
+)
 _LISTED = {
     ("handlings", "cargo_forms"): get_args(CargoForm),
     ("transfer_technologies", "cargo_forms"): get_args(CargoForm),
@@ -75,7 +79,15 @@ def check_tables(
         Files with faults; what would only follow from those is not reported again.
     """
     faults = [fault for name, table in tables.items() for fault in check_values(name, table)]
-    for check in (_duplicates, _listed_names, _gauges, _terminals, _tariff_units, gauge_choice_faults):
+    for check in (
+        _duplicates,
+        _listed_names,
+        _gauges,
+        _terminals,
+        _tariff_units,
+        gauge_choice_faults,
+        wagon_rule_faults,
+    ):
         faults += check(tables)
     faults += _references(tables, known)
     if config is not None:

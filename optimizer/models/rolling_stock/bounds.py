@@ -95,8 +95,8 @@ class Bounds:
         order_usd, wagons = cheapest_loads(
             price, lay.choice_start, lay.choice_type, lay.load_t, lay.quantity_t, lay.most_t, lay.unserved_usd
         )
-        rent = float((link_usd * lay.link_room[:, None]).sum() + (yard_usd * lay.yard_room[:, None]).sum())
-        bound = float(order_usd.sum() - lay.supply @ flat) - rent
+        rent = float((link_usd * lay.link_most[:, None]).sum() + (yard_usd * lay.yard_room[:, None]).sum())
+        bound = float(order_usd.sum() - lay.supply @ flat) - rent + lay.owed_usd
         return Prices(flat, link_usd, yard_usd, price, order_usd, wagons, bound)
 
 

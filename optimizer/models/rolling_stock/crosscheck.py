@@ -8,7 +8,11 @@ and every pair of places has its empty move (nothing is pruned).
     (1)  arrived + supplied + hired - returned - left, summed up to day t  >= 0       each type, place and day: standing
     (2)  served_o <= sum l x,  served_o <= q_o,  sum l x <= most tonnes of the order
     (3)  hired - returned summed up to day t >= 0                                      each type and hire place
-    (4)  standing summed over types and gauges <= yard;  x over a link and day <= train paths
+    (4)  standing summed over types and gauges <= yard;  x over a link and day <= train paths, in wagons, tonnes, metres
+
+A place is a station, a gauge and the residue of the last load; works are runs that stay. Kilometres (or days under
+way) left to a type are a running sum, too. What is owed to home railways is charged where wagons end: standing in the
+last night, or carried beyond the horizon.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, f
 from optimizer.result import Outcome, Status, relative_gap
 
 Place = tuple[str, int]
+Spot = tuple[str, int, str]
 
 
 def _fraction(value: Any) -> Fraction:
@@ -82,6 +87,20 @@ class _Rails:
                     heappush(queue, (spent + edge[3] + edge[4] / 10**9, count, edge[0], [*way, edge]))
         return ways
 
+    def homeward(
+        self, start: Place, country: dict[str, str], home: str, prices: tuple[Fraction, Fraction]
+    ) -> Fraction | None:
+        """Least cost of a way home over all stations there; None when no way leads home."""
+        if country[start[0]] == home:
+            return Fraction(0)
+        per_km, abroad_h = prices
+        costs = []
+        for end, way in self.tree(start).items():
+            if way and country[end[0]] == home:
+                hours = sum((e[3] / 2 * ((e[6][0] != home) + (e[6][1] != home)) for e in way), Fraction(0))
+                costs.append(sum((per_km * e[4] + e[5] for e in way), Fraction(0)) + abroad_h * hours)
+        return min(costs, default=None)
+
 
 def _dwell(borders: list[dict[str, Any]], here: str, there: str) -> Fraction:
     if here == there:
@@ -124,37 +143,77 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     wagons, orders = problem.table("wagons").to_dict("records"), problem.table("orders").to_dict("records")
     fleet = problem.table("fleet").to_dict("records")
     model = mathopt.Model(name="rolling_stock_crosscheck")
-    flow: dict[tuple[str, Place], dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    flow: dict[tuple[str, Spot], dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    wear: dict[tuple[str, str], dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    goods = {row["commodity_id"]: row for row in problem.table("commodities").to_dict("records")}
+    works = problem.table("wagon_works").to_dict("records")
     tonnes: dict[str, list[Any]] = defaultdict(list)
-    passing: dict[tuple[str, str, int], list[Any]] = defaultdict(list)
+    passing: dict[tuple[str, str, int], list[tuple[Any, Fraction, Fraction]]] = defaultdict(list)
+    owed: dict[tuple[str, Place], Fraction | None] = {}
     cost: list[Any] = []
     runs: list[tuple[Any, dict[str, Any]]] = []
     hires: list[tuple[Any, Any, dict[str, Any]]] = []
 
     def add_run(
-        wagon: dict[str, Any], order_id: str, start: Place, end: Place, way: list[tuple[Any, ...]], day: int
+        wagon: dict[str, Any],
+        order_id: str,
+        start: Place,
+        end: Place,
+        way: list[tuple[Any, ...]],
+        day: int,
+        residues: tuple[str, str],
     ) -> None:
         hours = sum((e[3] for e in way), Fraction(0))
         length = max(1, ceil(hours / per_day + (terminal if order_id else 0)))
         if not order_id and day + length >= days:
             return
         home = "" if is_blank(wagon["home_country"]) else wagon["home_country"]
+        if wagon["return_rule"] != "none":
+            if owed[wagon["wagon_id"], end] is None and owed[wagon["wagon_id"], start] is not None:
+                return
+            third = home not in (country[start[0]], country[end[0]])
+            if order_id and wagon["return_rule"] == "direct" and third:
+                return
         abroad = sum((e[3] / 2 * ((e[6][0] != home) + (e[6][1] != home)) for e in way), Fraction(0))
         usd = sum((e[5] for e in way), Fraction(0)) + (foreign * length * abroad / hours if home and hours else 0)
         usd += 0 if order_id else _fraction(settings.empty_usd_per_wagon_km) * sum(e[4] for e in way)
+        if day + length >= days:
+            usd += owed.get((wagon["wagon_id"], end)) or 0
         variable = model.add_integer_variable(lb=0)
         cost.append(float(usd) * variable)
-        flow[wagon["wagon_id"], start][day].append(-variable)
-        flow[wagon["wagon_id"], end][day + length].append(variable)
+        flow[wagon["wagon_id"], (*start, residues[0])][day].append(-variable)
+        flow[wagon["wagon_id"], (*end, residues[1])][day + length].append(variable)
+        wear[wagon["wagon_id"], "km"][day].append(-float(sum((e[4] for e in way), Fraction(0))) * variable)
+        wear[wagon["wagon_id"], "days"][day].append(-length * variable)
         if order_id:
             tonnes[order_id].append(float(_fraction(wagon["typical_load_t"])) * variable)
+        gross = _fraction(wagon["tare_t"]) + (_fraction(wagon["typical_load_t"]) if order_id else 0)
         for edge in way:
             if edge[2]:
-                passing[edge[1], edge[2], day].append(variable)
+                passing[edge[1], edge[2], day].append((variable, gross, _fraction(wagon["length_m"])))
         row = {"kind": "loaded" if order_id else "empty", "wagon_id": wagon["wagon_id"], "order_id": order_id}
         row |= {"from_node": start[0], "from_gauge": start[1], "to_node": end[0], "to_gauge": end[1]}
+        row["residue"] = residues[0]
         runs.append((variable, row | {"depart_day": day, "arrive_day": day + length, "path": tuple(e[1] for e in way)}))
 
+    def add_work(wagon: dict[str, Any], work: dict[str, Any], gauge: int, residue: str, day: int) -> None:
+        home, at = "" if is_blank(wagon["home_country"]) else wagon["home_country"], work["node_id"]
+        length, cleans = int(work["days"]), work["kind"] == "cleaning"
+        usd = _fraction(work["cost_usd_per_wagon"]) + (foreign * length if home and country[at] != home else 0)
+        variable = model.add_integer_variable(lb=0)
+        cost.append(float(usd) * variable)
+        flow[wagon["wagon_id"], (at, gauge, residue)][day].append(-variable)
+        flow[wagon["wagon_id"], (at, gauge, "" if cleans else residue)][day + length].append(variable)
+        if not cleans:
+            for unit in ("km", "days"):
+                if not is_blank(wagon[f"maintenance_{unit}"]):
+                    wear[wagon["wagon_id"], unit][day].append(float(wagon[f"maintenance_{unit}"]) * variable)
+        taken_in[work["work_id"], day].append(variable)
+        row = {"kind": work["kind"], "wagon_id": wagon["wagon_id"], "order_id": "", "residue": residue}
+        row |= {"from_node": at, "from_gauge": gauge, "to_node": at, "to_gauge": gauge}
+        runs.append((variable, row | {"depart_day": day, "arrive_day": day + length, "path": (work["work_id"],)}))
+
+    taken_in: dict[tuple[str, int], list[Any]] = defaultdict(list)
     night: dict[str, tuple[Fraction, str]] = {}
     for wagon in wagons:
         wagon_id, gauges = wagon["wagon_id"], sorted(int(g) for g in wagon["gauges_mm"])
@@ -162,11 +221,32 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
         stands = {(row["node_id"], int(row["gauge_mm"])) for row in fleet if row["type_id"] == wagon_id}
         mine = [row for row in orders if (wagon_id, row["commodity_id"]) in suits]
         places = stands | {(row[side], g) for row in mine for side in ("origin", "destination") for g in gauges}
+        layers = {goods[row["commodity_id"]]["residue"] for row in mine} | {""}
+        layers |= {row["residue"] for row in fleet if row["type_id"] == wagon_id}
+        worn = [unit for unit in ("km", "days") if not is_blank(wagon[f"maintenance_{unit}"])]
+        useful = [
+            work
+            for work in works
+            if (not work["wagons"] or wagon_id in work["wagons"])
+            and (len(layers) > 1 if work["kind"] == "cleaning" else worn)
+        ]
+        places |= {(work["node_id"], g) for work in useful for g in gauges}
+        for work in useful:
+            removed = [residue for residue in layers if residue and residue in (work["residues"] or layers)]
+            for residue in sorted(removed if work["kind"] == "cleaning" else layers):
+                for g in gauges:
+                    for day in range(days - int(work["days"])):
+                        add_work(wagon, work, g, residue, day)
         rails = _Rails(problem, wagon, "")
+        if wagon["return_rule"] != "none":
+            prices = _fraction(settings.empty_usd_per_wagon_km), foreign / per_day
+            for place in places:
+                owed[wagon_id, place] = rails.homeward(place, country, wagon["home_country"], prices)
         for start in sorted(places):
             for end, way in rails.tree(start).items():
                 for day in range(days) if way and end in places else ():
-                    add_run(wagon, "", start, end, way, day)
+                    for residue in sorted(layers):
+                        add_run(wagon, "", start, end, way, day, (residue, residue))
         for row in mine:
             carrying = _Rails(problem, wagon, form[row["commodity_id"]] if wagon["gauge_change"] != "none" else "")
             for start in ((row["origin"], g) for g in gauges):
@@ -176,13 +256,20 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                         if way and end[0] == row["destination"]
                         else ()
                     ):
-                        add_run(wagon, row["order_id"], start, end, way, day)
+                        cargo = goods[row["commodity_id"]]
+                        for residue in sorted(layers & {"", cargo["residue"], *cargo["accepts_residues"]}):
+                            after = cargo["residue"] or residue
+                            add_run(wagon, row["order_id"], start, end, way, day, (residue, after))
         for place in sorted(stands) if settings.hire_allowed else ():
+            if wagon["return_rule"] != "none" and country[place[0]] != wagon["home_country"]:
+                continue
             on_hire: Any = 0
             for day in range(days):
                 taken, returned = model.add_integer_variable(lb=0), model.add_integer_variable(lb=0)
-                flow[wagon_id, place][day].append(taken - returned)
+                flow[wagon_id, (*place, "")][day].append(taken - returned)
                 on_hire = on_hire + taken - returned
+                wear[wagon_id, "days"][day].append(on_hire)
+                wear[wagon_id, "km"][day].append(float(_most_km(problem, gauges)) * on_hire)
                 model.add_linear_constraint(on_hire >= 0)
                 cost.append(float(wagon["hire_usd_per_day"]) * (days - day) * (taken - returned))
                 hires.append(
@@ -190,15 +277,39 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                 )
     for row in fleet:
         if row["type_id"] in night and row["from_day"] < days:
-            flow[row["type_id"], (row["node_id"], int(row["gauge_mm"]))][int(row["from_day"])].append(int(row["units"]))
-    _add_standing(model, mathopt, problem, flow, night, foreign, country, cost)
+            spot = row["node_id"], int(row["gauge_mm"]), row["residue"]
+            flow[row["type_id"], spot][int(row["from_day"])].append(int(row["units"]))
+    for wagon in wagons:
+        for unit in ("km", "days"):
+            if not is_blank(every := wagon[f"maintenance_{unit}"]):
+                by_day = wear[wagon["wagon_id"], unit]
+                for row in fleet:
+                    if row["type_id"] == wagon["wagon_id"]:
+                        rest = _fraction(every) - _fraction(row[f"{unit}_since_maintenance"])
+                        by_day[int(row["from_day"])].append(float(rest * int(row["units"])))
+                so_far: list[Any] = []
+                for day in range(days):
+                    so_far.extend(by_day.get(day, ()))
+                    model.add_linear_constraint(lb=0.0, expr=mathopt.fast_sum(so_far))
+    capacity = {work["work_id"]: work["capacity_wagons_per_day"] for work in works}
+    for (work_id, _), variables in taken_in.items():
+        if not is_blank(capacity[work_id]):
+            model.add_linear_constraint(mathopt.fast_sum(variables) <= int(capacity[work_id]))
+    _add_standing(model, mathopt, problem, flow, night, foreign, country, cost, owed)
     share, loads = _fraction(settings.path_share), {w["wagon_id"]: _fraction(w["typical_load_t"]) for w in wagons}
     links = {row["link_id"]: row for row in problem.table("links").to_dict("records")}
-    for (link_id, _, _), variables in passing.items():
+    for (link_id, _, _), users in passing.items():
         link = links[link_id]
-        if not is_blank(link["capacity_trains_per_day"]) and not is_blank(link["max_train_wagons"]):
-            room = floor(_fraction(link["capacity_trains_per_day"]) * share * int(link["max_train_wagons"]))
-            model.add_linear_constraint(mathopt.fast_sum(variables) <= room)
+        if is_blank(link["capacity_trains_per_day"]):
+            continue
+        trains = _fraction(link["capacity_trains_per_day"]) * share
+        if not is_blank(link["max_train_wagons"]):
+            room = floor(trains * int(link["max_train_wagons"]))
+            model.add_linear_constraint(mathopt.fast_sum(v for v, _, _ in users) <= room)
+        for column, at in (("max_train_gross_t", 1), ("max_train_length_m", 2)):
+            if not is_blank(link[column]):
+                taken = mathopt.fast_sum(float(use[at]) * use[0] for use in users)
+                model.add_linear_constraint(taken <= float(trains * _fraction(link[column])))
     for row in orders:
         quantity = _fraction(row["quantity_t"])
         suited = [loads[k] for k, c in sorted(suits) if c == row["commodity_id"] and k in loads]
@@ -210,7 +321,14 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
         cost.append(float(row["unserved_usd_per_t"]) * (float(quantity) - served))
     model.minimize(mathopt.fast_sum(cost))
     result = solve_mathopt(model, options, solver=options.solver or "highs")
-    return _read(problem, result, runs, hires, loads, options)
+    return _read(problem, result, runs, hires, loads, options, _standing_still(problem, owed))
+
+
+def _most_km(problem: RollingStock, gauges: list[int]) -> Fraction:
+    """Kilometres of a day at the highest speed on rails of some gauges."""
+    links = problem.table("links").to_dict("records")
+    speeds = [_fraction(r["speed_kmh"]) for r in links if r["mode"] == "rail" and int(r["gauge_mm"]) in gauges]
+    return max(speeds, default=Fraction(0)) * _fraction(problem.corridor.config.rolling_stock.hours_per_day)
 
 
 def _add_standing(
@@ -222,6 +340,7 @@ def _add_standing(
     foreign: Fraction,
     country: Any,
     cost: list[Any],
+    owed: dict[tuple[str, Place], Fraction | None],
 ) -> None:
     """(1) and (4): running sums are what stands; they cost by the night and fill the yards."""
     yards: dict[tuple[str, int], list[Any]] = defaultdict(list)
@@ -235,20 +354,23 @@ def _add_standing(
             standing = mathopt.fast_sum(so_far)
             if so_far:
                 model.add_linear_constraint(lb=0.0, expr=standing)
-                cost.append(usd * standing)
+                last = day == problem.days - 1
+                cost.append((usd + (float(owed.get((wagon_id, place[:2])) or 0) if last else 0.0)) * standing)
                 yards[place[0], day].append(standing)
     for (node, _), standing in yards.items():
         if not is_blank(capacity[node]):
             model.add_linear_constraint(mathopt.fast_sum(standing) <= int(capacity[node]))
 
 
-def _read(problem: RollingStock, result: Any, runs: Any, hires: Any, loads: Any, options: SolveOptions) -> Outcome:
+def _read(
+    problem: RollingStock, result: Any, runs: Any, hires: Any, loads: Any, options: SolveOptions, standing_usd: float
+) -> Outcome:
     if not result.status.has_plan:
         if result.status is Status.INFEASIBLE or problem.serve_all:
             words = ("not every order can be carried in full",) if result.status is Status.INFEASIBLE else ()
             return Outcome(result.status, conflicts=words)
         nothing: dict[str, list[dict[str, Any]]] = {"runs": [], "hires": []}
-        return _outcome(problem, nothing, loads, result.bound or 0.0, options)
+        return _outcome(problem, nothing, loads, result.bound or 0.0, options, standing_usd)
     value = {variable: round(x) for variable, x in result.values.items()}
     chosen = [row | {"wagons": value[variable]} for variable, row in runs if value[variable] > 0]
     numbered = [{"run_id": f"R{i + 1}"} | row for i, row in enumerate(chosen)]
@@ -266,7 +388,7 @@ def _outcome(
     loads: Any,
     bound: float | None,
     options: SolveOptions,
-    cost: float | None = None,
+    cost: float | None,
 ) -> Outcome:
     left = {row["order_id"]: _fraction(row["quantity_t"]) for row in problem.table("orders").to_dict("records")}
     for run in rows["runs"]:
@@ -274,14 +396,13 @@ def _outcome(
             left[run["order_id"]] -= loads[run["wagon_id"]] * run["wagons"]
     rows["unserved"] = [{"order_id": o, "quantity_t": float(t)} for o, t in left.items() if t > 0]
     tables = {name: frame(rows[name], model) for name, model in WAGON_TABLES.items()}
-    if cost is None:
-        cost = _standing_still(problem)
+    assert cost is not None
     bound = None if bound is None else min(bound, cost)
     proved = bound is not None and relative_gap(cost, bound) <= max(options.gap, 1e-6)
     return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, tables, cost, bound)
 
 
-def _standing_still(problem: RollingStock) -> float:
+def _standing_still(problem: RollingStock, owed: dict[tuple[str, Place], Fraction | None]) -> float:
     """Cost when nothing moves."""
     settings, days = problem.corridor.config.rolling_stock, problem.days
     country = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["country"], strict=True))
@@ -296,5 +417,7 @@ def _standing_still(problem: RollingStock) -> float:
             night = _fraction(settings.idle_usd_per_wagon_day) + (
                 _fraction(settings.foreign_usd_per_wagon_day) if abroad else 0
             )
-            cost += night * int(row["units"]) * max(0, days - int(row["from_day"]))
+            nights = max(0, days - int(row["from_day"]))
+            debt = owed.get((row["type_id"], (row["node_id"], int(row["gauge_mm"])))) or 0
+            cost += int(row["units"]) * (night * nights + (debt if nights else 0))
     return float(cost)

@@ -94,12 +94,12 @@ def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     Wagon plan with a bound; see the module.
 
     Problems of a few thousand columns go to :func:`allocate.solve_exact`, and so does the wish to carry every order,
-    which is a question of whether rather than of cost.
+    which is a question of whether rather than of cost, and fleets with maintenance, which flows by type do not hold.
     """
     from optimizer.models.rolling_stock.allocate import solve_exact
 
     moves = wagon_moves(problem)
-    if problem.serve_all or _columns(moves) <= SMALL_COLUMNS:
+    if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
         return solve_exact(problem, options, moves)
     return solve_by_parts(problem, options, moves)
 

@@ -10,10 +10,15 @@ q_o, penalty f_o. Variables: x[m,t], x[e,t] wagons leaving on day t; s[k,p,t] wa
     (2)  sum l x[m,t] + u[o] >= q_o                                                           tonnes of an order
     (3)  sum l x[m,t] < q_o + largest l of the suited types                                   no wagon too many
     (4)  sum of s at a station <= room of its yard                                            each night
-    (5)  sum of x over a link in one direction <= train paths x wagons of a train             day of departure
+    (5)  sum of w x over a link in one direction <= train paths x room of a train             day of departure
+         with w wagons, gross tonnes or metres of a wagon                                     in each of the three
+    (8)  m[k,t] = m[k,t-1] + left[k,t] + h' sum r[k,p,t] + M visits - wear of the runs        maintained types
     (6)  sum_j (floor g_j + min(1, e_j / f)) x_j + u[o] / (l_k f) >= ceil(q_o / l_k)          rounding of (2)
          with f the fraction of q_o / l_k, g_j = l_j / l_k, e_j the fraction of g_j           implied, tightens
 
+A place p is a station, a gauge and the residue of the last load. m[k,t] >= 0 are the kilometres, or days under way,
+left to the wagons of a type: a visit to a workshop gives back M, a wagon on hire brings h' a day, as its owner
+maintains it.
 (6) is the mixed-integer rounding cut (Nemhauser and Wolsey 1988). Only limits that can bind become rows (4) and (5).
 """
 
@@ -28,12 +33,12 @@ from typing import Any
 
 import pulp
 
-from optimizer.models.rolling_stock.moves import Move, Moves, wagon_moves
+from optimizer.models.rolling_stock.moves import Move, Moves, Spot, wagon_moves
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
-from optimizer.models.rolling_stock.routes import Place
+from optimizer.models.rolling_stock.rooms import weight
 from optimizer.result import Solution
 
-State = tuple[str, Place, int]
+State = tuple[str, Spot, int]
 
 
 @dataclass
@@ -61,12 +66,15 @@ def build(problem: RollingStock, moves: Moves | None = None) -> WagonModel:
     _carry_orders(model)
     _fit_yards(model)
     _fit_links(model)
+    _keep_maintained(model)
     return model
 
 
 def _add_variables(model: WagonModel, serve_all: bool) -> None:
     moves, programme = model.moves, model.programme
     cost: list[tuple[Any, float]] = []
+    if moves.owed_usd:
+        cost.append((programme.add_variable("owed", 1, 1), float(moves.owed_usd)))
     for kind in moves.types.values():
         most = (
             None if kind.hire_usd else kind.most
@@ -157,16 +165,42 @@ def _fit_yards(model: WagonModel) -> None:
 
 
 def _fit_links(model: WagonModel) -> None:
-    """(5) Wagons over a link and direction, counted on the day their run departs."""
-    passing: dict[tuple[str, bool, int], list[Any]] = defaultdict(list)
+    """(5) Wagons, gross tonnes and metres over a link and direction, counted on the day their run departs."""
+    passing: dict[tuple[str, bool, int], list[tuple[Move, Any]]] = defaultdict(list)
     for (move, day), variable in model.run.items():
         for link_id, backward in move.way.links:
             if link_id in model.moves.link_room:
-                passing[link_id, backward, day].append(variable)
-    for number, ((link_id, backward, day), variables) in enumerate(passing.items()):
-        rule = pulp.lpSum(variables) <= floor(model.moves.link_room[link_id])
+                passing[link_id, backward, day].append((move, variable))
+    for number, ((link_id, backward, day), users) in enumerate(passing.items()):
         side = "back" if backward else "forth"
-        model.programme.addConstraint(rule, _name("paths", link_id, side, f"d{day}", number))
+        for unit, limit in model.moves.link_room[link_id].limit.items():
+            terms = [
+                (variable, float(weight(model.moves.types[move.wagon_id], bool(move.order_id), unit)))
+                for move, variable in users
+            ]
+            most = floor(limit) if unit == "wagons" else float(limit)
+            rule = pulp.LpAffineExpression(terms) <= most
+            model.programme.addConstraint(rule, _name("paths", link_id, side, unit, f"d{day}", number))
+
+
+def _keep_maintained(model: WagonModel) -> None:
+    """(8) The kilometres, or days under way, left to the wagons of a type never run out."""
+    for number, wear in enumerate(model.moves.wear):
+        taken: dict[int, list[tuple[Any, float]]] = defaultdict(list)
+        for (move, day), variable in model.run.items():
+            if move.wagon_id == wear.wagon_id and wear.of(move):
+                taken[day].append((variable, -float(wear.of(move))))
+        for (wagon_id, _, day), variable in model.hire.items():
+            if wagon_id == wear.wagon_id:
+                taken[day].append((variable, float(wear.hired)))
+        before: Any = None
+        for day in range(model.moves.days):
+            name = _name(wear.unit, "left", wear.wagon_id, f"d{day}", number)
+            rest = model.programme.add_variable(name, 0)
+            terms = [*taken[day], (rest, -1), *([(before, 1)] if before is not None else [])]
+            rule = pulp.LpAffineExpression(terms) == -float(wear.left.get(day, 0))
+            model.programme.addConstraint(rule, f"wear_{name}")
+            before = rest
 
 
 def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Solution:
@@ -180,11 +214,12 @@ def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[S
         rows.append(
             {
                 "run_id": f"R{len(rows) + 1}",
-                "kind": "loaded" if move.order_id else "empty",
+                "kind": move.kind,
                 "wagon_id": move.wagon_id,
                 "order_id": move.order_id,
                 "from_node": move.start[0],
                 "from_gauge": move.start[1],
+                "residue": move.start.residue,
                 "to_node": move.end[0],
                 "to_gauge": move.end[1],
                 "depart_day": day,
@@ -209,7 +244,7 @@ def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[S
 
 def plan_cost(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Fraction:
     """Exact cost of chosen runs and hires, USD."""
-    cost, change = Fraction(0), dict.fromkeys(((k, p, t) for k, v in moves.types.items() for p, t in v.supply), 0)
+    cost, change = moves.owed_usd, dict.fromkeys(((k, p, t) for k, v in moves.types.items() for p, t in v.supply), 0)
     for kind in moves.types.values():
         for (place, day), units in kind.supply.items():
             change[kind.wagon_id, place, day] += units

@@ -152,7 +152,8 @@ def plan_usd(layout: Layout, wagons: Array, flows: Flows) -> float:
     unserved = np.maximum(0.0, layout.quantity_t - carried)
     hire = np.where(flows.hire > 0, np.repeat(layout.site_hire_usd, layout.days), 0.0)
     return float(
-        layout.choice_usd @ wagons
+        layout.owed_usd
+        + layout.choice_usd @ wagons
         + (flows.empty * layout.empty_usd[:, None]).sum()
         + np.repeat(layout.site_night_usd, layout.days) @ flows.stand
         + hire @ flows.hire

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import floor
 
 import numpy as np
 
-from optimizer.models.rolling_stock.moves import Moves
+from optimizer.models.rolling_stock.moves import Moves, Spot
 
 Array = np.ndarray
 
@@ -41,12 +40,15 @@ class Layout:
         (types,) tonnes of a wagon.
     quantity_t, most_t, unserved_usd
         (o,) tonnes, largest sum of loads, penalty a tonne.
-    link_room, yard_room
-        Wagons a day over each scarce link and direction, wagons a night in each scarce yard.
+    link_room, link_most, yard_room
+        Wagons a day over each scarce link and direction that fit whatever they weigh, and that may fit at most; wagons
+        a night in each scarce yard.
     empty_links, choice_links
         Pointers and numbers (CSR) of the scarce links and directions that empty moves and loaded moves use.
     site_yard
         (n,) number of the scarce yard, or -1.
+    owed_usd
+        What the fleet owes the home railways at first, part of every cost.
     """
 
     moves: Moves
@@ -75,10 +77,12 @@ class Layout:
     most_t: Array
     unserved_usd: Array
     link_room: Array
+    link_most: Array
     yard_room: Array
     empty_links: tuple[Array, Array]
     choice_links: tuple[Array, Array]
     site_yard: Array
+    owed_usd: float
 
     @property
     def num_sites(self) -> int:
@@ -93,7 +97,7 @@ class Layout:
         return len(self.quantity_t)
 
     @cached_property
-    def site_keys(self) -> list[tuple[str, tuple[str, int]]]:
+    def site_keys(self) -> list[tuple[str, Spot]]:
         """Type and place of each site."""
         return [(kind.wagon_id, place) for kind in self.moves.types.values() for place in kind.first_day]
 
@@ -150,11 +154,13 @@ def lay_out(moves: Moves) -> Layout:
         quantity_t=np.array([float(o.quantity_t) for o in moves.orders.values()]),
         most_t=np.array([float(o.most_t) for o in moves.orders.values()]),
         unserved_usd=np.array([float(o.unserved_usd) for o in moves.orders.values()]),
-        link_room=np.repeat([floor(room) for room in moves.link_room.values()], 2).astype(np.int64),
+        link_room=np.repeat([room.fit for room in moves.link_room.values()], 2).astype(np.int64),
+        link_most=np.repeat([room.most for room in moves.link_room.values()], 2).astype(np.int64),
         yard_room=np.array(list(moves.yard_room.values()), dtype=np.int64),
         empty_links=_links([moves.empty[i] for i in by_start], link_number),
         choice_links=_links(moves.loaded, link_number),
         site_yard=np.array([yard_number.get(place[0], -1) for _, place in site], dtype=np.int64),
+        owed_usd=float(moves.owed_usd),
     )  # fmt: skip
 
 

@@ -27,14 +27,17 @@ Stock = Literal["wagons", "locomotives"]
 
 
 class Run(Row):
-    """Wagons that leave together; they stand ready at the other end on the morning of ``arrive_day``."""
+    """Wagons that leave together, or go into a work; they stand ready on the morning of ``arrive_day``."""
 
     run_id: Identifier = Field(description="stable id")
-    kind: Literal["loaded", "empty"] = Field(description="loaded or empty")
+    kind: Literal["loaded", "empty", "cleaning", "maintenance"] = Field(
+        description="loaded or empty run, or the work that is done"
+    )
     wagon_id: Identifier = Field(description="wagon type")
-    order_id: Text = Field("", description="order served; blank for empty runs")
+    order_id: Text = Field("", description="order served; blank for empty runs and works")
     from_node: Identifier = Field(description="place left")
     from_gauge: Gauge = Field(description="gauge at departure")
+    residue: Text = Field("", description="what the last load left in the wagons at departure; blank: clean")
     to_node: Identifier = Field(description="place reached")
     to_gauge: Gauge = Field(description="gauge at arrival")
     depart_day: Day = Field(description="day of departure")
@@ -42,7 +45,7 @@ class Run(Row):
         description="first day on which the wagons are free again; may lie after the horizon when loaded"
     )
     wagons: PositiveCount = Field(description="number of wagons")
-    path: Names = Field(description="ids of links and handlings in running order, ';'-separated")
+    path: Names = Field(description="ids of links and handlings in running order, or of the work, ';'-separated")
 
 
 class Hire(Row):

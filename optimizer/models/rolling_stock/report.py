@@ -80,7 +80,7 @@ def _by_type(problem: RollingStock, solution: Solution) -> dict[str, dict[str, f
             figures[stock["type_id"]]["stand"] += stock["units"]
     for run in solution["runs"].to_dict("records"):
         km = sum(length.get(asset, 0.0) for asset in run["path"])
-        figures[run["wagon_id"]][f"{run['kind']}_km"] += km * run["wagons"]
+        figures[run["wagon_id"]]["loaded_km" if run["kind"] == "loaded" else "empty_km"] += km * run["wagons"]
         for day in range(int(run["depart_day"]), min(int(run["arrive_day"]), problem.days)):
             under_way[run["wagon_id"]][day] += int(run["wagons"])
     hired: dict[str, list[int]] = defaultdict(lambda: [0] * problem.days)
@@ -160,7 +160,7 @@ def _months_table(problem: RollingStock, solution: Solution) -> Table:
     busy: dict[str, list[list[int]]] = defaultdict(lambda: [[0, 0] for _ in month])
     for run in solution["runs"].to_dict("records"):
         for day in range(int(run["depart_day"]), min(int(run["arrive_day"]), horizon.days)):
-            busy[run["wagon_id"]][day][run["kind"] == "empty"] += int(run["wagons"])
+            busy[run["wagon_id"]][day][run["kind"] != "loaded"] += int(run["wagons"])
     rows = []
     for wagon_id in sorted(busy):
         for name in dict.fromkeys(month):

@@ -188,6 +188,10 @@ class _Graph:
     def __contains__(self, place: Place) -> bool:
         return place in self._number
 
+    def entries(self, country: str) -> list[Place]:
+        """Places whose rails lead into a country from outside, in order."""
+        return sorted({e.head for e in self._edges if country in e.countries and e.countries[0] != e.countries[1]})
+
     def way(self, start: Place, end: Place) -> Way | None:
         """Fastest way from ``start`` to another place; None when there is none or both are the same."""
         if (start, end) not in self._ways:

@@ -9,7 +9,8 @@ from math import ceil
 from typing import Any
 
 from optimizer.models.rolling_stock.problem import GRADIENT_CLASSES_PERMILLE, MAX_UNITS, MIN_SPEED_KMH, RollingStock
-from optimizer.models.rolling_stock.verify import TOLERANCE, Facts
+from optimizer.models.rolling_stock.verify import TOLERANCE
+from optimizer.models.rolling_stock.verify_facts import Facts
 from optimizer.result import Solution, Violation
 
 DAY_MIN = 1440

@@ -1,0 +1,93 @@
+"""Cleaning and maintenance of wagons: residues of loads, the works that take them in, and wear.
+
+A load leaves its ``residue`` in the wagon, and only the last one counts: the residue is a layer of the type, beside
+place and gauge. A load goes into clean wagons, into those of its own residue and of residues it accepts; a cleaning
+leads from a layer to the clean one at the same place. Wear is kept for all wagons of a type together, as they stand
+for each other: a reservoir that runs empty with kilometres or days under way and is refilled by every visit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any, Literal
+
+from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.models.rolling_stock.routes import Way, exact
+from optimizer.models.rolling_stock.wagon_data import Kind, Move, WagonType, Wear
+
+
+class Residues:
+    """Which load may follow which."""
+
+    def __init__(self, problem: RollingStock) -> None:
+        goods = problem.table("commodities").to_dict("records")
+        self._left = {row["commodity_id"]: row["residue"] for row in goods}
+        self._accepted = {row["commodity_id"]: frozenset(row["accepts_residues"]) for row in goods}
+
+    def left_by(self, commodity_id: str) -> str:
+        return str(self._left[commodity_id])
+
+    def taken(self, commodity_id: str, layers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """(residue before, residue after) of the wagons that a load may go into."""
+        own = self._left[commodity_id]
+        for before in layers:
+            if not before or before == own or before in self._accepted[commodity_id]:
+                yield before, own or before
+
+
+def works_of(problem: RollingStock, wagon_id: str, kind: str) -> list[Mapping[str, Any]]:
+    """Rows of the works that take in a type."""
+    return [
+        row
+        for row in problem.table("wagon_works").to_dict("records")
+        if row["kind"] == kind and (not row["wagons"] or wagon_id in row["wagons"])
+    ]
+
+
+def work_moves(problem: RollingStock, kind: WagonType, works: list[Mapping[str, Any]], abroad_usd: Any) -> list[Move]:
+    """Works of a type as moves that stay where they are; ``abroad_usd`` prices a day at a node."""
+    found = []
+    for work in works:
+        what: Kind = work["kind"]
+        days, path = int(work["days"]), (work["work_id"],)
+        usd = exact(work["cost_usd_per_wagon"]) + abroad_usd(work["node_id"]) * days
+        way = Way(path, ((work["work_id"], False),), Fraction(0), Fraction(0), Fraction(0), {}, (Fraction(0),))
+        for start, first in kind.first_day.items():
+            if start.node_id != work["node_id"] or first + days >= problem.days:
+                continue
+            if what == "cleaning" and (
+                not start.residue or (work["residues"] and start.residue not in work["residues"])
+            ):
+                continue
+            end = start._replace(residue="") if what == "cleaning" else start
+            if end in kind.first_day:
+                found.append(Move(kind.wagon_id, "", start, end, way, days, usd, what))
+    return found
+
+
+def wear_of(problem: RollingStock, row: Mapping[str, Any]) -> list[Wear]:
+    """What limits the wagons of a type between two visits to a workshop."""
+    found = []
+    units: tuple[Literal["km", "days"], ...] = ("km", "days")
+    for unit in units:
+        if is_blank(row[f"maintenance_{unit}"]):
+            continue
+        every, left = exact(row[f"maintenance_{unit}"]), dict[int, Fraction]()
+        for stock in problem.table("fleet").to_dict("records"):
+            if stock["type_id"] == row["wagon_id"]:
+                day, rest = int(stock["from_day"]), every - exact(stock[f"{unit}_since_maintenance"])
+                left[day] = left.get(day, Fraction(0)) + rest * int(stock["units"])
+        hired = Fraction(1) if unit == "days" else _most_km_a_day(problem, row)
+        found.append(Wear(row["wagon_id"], unit, every, left, hired))
+    return found
+
+
+def _most_km_a_day(problem: RollingStock, row: Mapping[str, Any]) -> Fraction:
+    """Kilometres of a day at the highest speed on the rails of a type."""
+    speeds = [
+        exact(link["speed_kmh"])
+        for link in problem.table("links").to_dict("records")
+        if link["mode"] == "rail" and str(int(link["gauge_mm"])) in row["gauges_mm"]
+    ]
+    return max(speeds, default=Fraction(0)) * exact(problem.corridor.config.rolling_stock.hours_per_day)
