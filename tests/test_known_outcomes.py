@@ -1,8 +1,9 @@
 """Published claims and measurements the reference instance should reproduce, or contradict knowingly.
 
 Numbers are those of the collected known outcomes. K13 (Karachi - Baku by lorry) is no target: the pilot's lorries
-did not use the rail cut-off of this network. K16 (empty returns) is tested on the imbalance of the lanes, since empty
-wagon-kilometres need a solved fleet. ``docs/reference-instance.md`` says where the model contradicts a claim.
+did not use the rail cut-off of this network. K16 (empty returns) is tested on the imbalance of the lanes, and on the
+wagon plan of today for Afghan rails, which the claim is about. ``docs/reference-instance.md`` says where the model
+contradicts a claim.
 """
 
 from __future__ import annotations
@@ -123,6 +124,24 @@ def test_k16_trade_with_afghanistan_runs_one_way(today: Corridor) -> None:
     back = lanes["origin"].str.startswith("AF") & lanes["destination"].str[:2].isin(["KZ", "TM", "UZ"])
     ratio = lanes.loc[back, "quantity_t_per_year"].sum() / lanes.loc[northern, "quantity_t_per_year"].sum()
     assert ratio < 0.05  # so nearly every wagon returns empty; 0.003 was measured
+
+
+def test_k16_more_than_45_percent_run_empty_on_afghan_rails(today: Corridor) -> None:
+    import optimizer as opt
+    from optimizer.models.rolling_stock.report_empties import countries_table
+
+    problem = opt.RollingStock(today)
+    result = opt.solve(problem, gap=0.03)
+    assert result.solution is not None
+    table = countries_table(problem, result.solution)
+    share = {row[0]: float(row[4].rstrip("%")) for row in table.rows}
+    assert share["AF"] > 45
+    assert result.kpis["owed_wagon_km"] > 0
+    free = today.table("wagons").assign(return_rule="none")
+    unbound = opt.RollingStock(today.with_tables({"wagons": free}))
+    without = opt.solve(unbound, gap=0.03)
+    assert without.solution is not None
+    assert without.kpis["empty_share_pct"] < 25 < share["all"]  # wagons that owe nothing stay where they are unloaded
 
 
 def test_k17_border_dwell_as_measured(instance: Instance) -> None:

@@ -12,6 +12,9 @@ from scripts.reference.facts import Fact, Facts, Row, estimated, number, origin
 BOGIE_EXCHANGEABLE = {"W1520_COV", "W1520_HOP", "W1520_GON", "W1520_TNK"}
 VARIABLE_GAUGE = "W_VG"
 HOME_COUNTRY = {"1520": "KZ", "1435": "IR", "1676": "PK"}
+#: Types with a home railway owe it the way home: Kazakhstan, Uzbekistan and Iran are parties to the rules for wagons in
+#: international traffic (PGV); for the others it is a choice of the model. The empty return of Afghan traffic (K16,
+#: ariana1401) comes of it.
 
 
 def wagons(facts: Facts) -> list[Row]:
@@ -47,6 +50,7 @@ def wagons(facts: Facts) -> list[Row]:
                     )
                 },
                 "home_country": home,
+                "return_rule": "return" if home else "none",
                 **origin(fact, choice, f"suits: {fact['suits'].replace(';', ', ')}"),
             }
         )

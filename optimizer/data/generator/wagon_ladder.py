@@ -113,6 +113,7 @@ def _drawn(size: Size, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
 def _given(network: Corridor) -> dict[str, pd.DataFrame]:
     kept = ("nodes", "links", "handlings", "borders", "commodities", "wagons", "wagon_suits")
     found = {name: network.table(name) for name in kept}
+    found["wagons"] = found["wagons"].assign(return_rule="none")  # the rung is measured without returns
     # What is in force there is in force here, whatever network or gauge variant it was part of.
     return {
         name: rows.assign(**{column: [()] * len(rows) for column in ("networks", "gauge_variants") if column in rows})

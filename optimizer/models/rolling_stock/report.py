@@ -11,6 +11,7 @@ from typing import Any
 from optimizer.models.family import Table
 from optimizer.models.rolling_stock.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.report_empties import countries_table, exchange_table, owed_km
 from optimizer.models.rolling_stock.routes import RouteBook
 from optimizer.result import Solution
 
@@ -38,6 +39,10 @@ def kpis(problem: RollingStock, solution: Solution) -> Mapping[str, float | str]
     if shares["loaded_wagons"]:
         days = sum(f["used_days"] for f in figures.values())
         shares["turnaround_days"] = round(days / float(shares["loaded_wagons"]), 1)
+    owed = owed_km(problem, solution)
+    if owed:
+        shares["owed_wagon_km"] = round(owed)
+        shares["empty_share_with_owed_pct"] = round(100 * (empty + owed) / (loaded + empty + owed), 1)
     gauges = {row["wagon_id"]: "/".join(row["gauges_mm"]) for row in problem.table("wagons").to_dict("records")}
     for wagon_id, f in figures.items():
         if f["used_peak"]:
@@ -54,8 +59,14 @@ def report(problem: RollingStock, solution: Solution) -> Sequence[Table]:
         return report_trains(problem, solution)
     return (
         _fleet_table(problem, solution), _orders_table(problem, solution), _empties_table(problem, solution),
-        _months_table(problem, solution),
+        _months_table(problem, solution), countries_table(problem, solution), *_exchanges(problem, solution),
     )  # fmt: skip
+
+
+def _exchanges(problem: RollingStock, solution: Solution) -> tuple[Table, ...]:
+    """Only where a wagon changes its gauge."""
+    table = exchange_table(problem, solution)
+    return (table,) if table.rows else ()
 
 
 def place_names(problem: RollingStock) -> dict[str, str]:
