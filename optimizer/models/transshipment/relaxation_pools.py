@@ -24,6 +24,8 @@ class Pool:
         self.r, self.workers = r, workers
         self.total: dict[int, list[Term]] = defaultdict(list)
         self.of_train: dict[tuple[str, int], list[Term]] = defaultdict(list)
+        self.ahead: dict[tuple[str, int], list[Term]] = defaultdict(list)
+        """Works for which a train waits though it does not stand for them."""
 
     def anywhere(self, first: int, last: int) -> Minutes:
         """Work in the buckets from ``first`` to ``last``."""
@@ -41,6 +43,11 @@ class Pool:
             for call in calls:
                 self.of_train[call.call_id, k].append((column, 1.0))
         return columns
+
+    def ahead_of(self, call: Call, columns: Minutes) -> None:
+        """These works are over when the train leaves."""
+        for k, column in columns.items():
+            self.ahead[call.call_id, k].append((column, 1.0))
 
     def close(self) -> None:
         """(5)"""
@@ -70,7 +77,7 @@ class Pool:
         r, spans, count = self.r, self.r.waits[call.call_id], float(len(self._reaching(call)))
         after: list[Term] = []
         for k in range(r.bucket(call.latest), r.bucket(call.arrive + 1) - 1, -1):
-            after = after + self.of_train.get((call.call_id, k), [])
+            after = after + self.of_train.get((call.call_id, k), []) + self.ahead.get((call.call_id, k), [])
             since = max(call.arrive, r.ends(k - 1))
             if not after or (since > call.depart and k - 1 not in spans):
                 continue

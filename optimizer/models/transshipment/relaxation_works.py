@@ -152,23 +152,29 @@ def _shortest(load: Load, workers: Sequence[Worker]) -> float:
 
 
 def _before(r: Relaxation, pool: Pool, check: str) -> None:
-    """Checks on the loads' own trains."""
-    asked: dict[str, Asked] = defaultdict(_asked)
+    """Checks on the loads' own trains; their onward trains wait for them too."""
+    site = r.site
+    asked: dict[tuple[str, str], Asked] = defaultdict(_asked)
     most: dict[str, float] = defaultdict(float)
+    of_train: dict[str, Asked] = defaultdict(_asked)
     for g, group in enumerate(r.groups):
-        load, call = group.load, r.site.call[group.load.call_id]
-        lasts, last = load.before.count(check) * _shortest(load, pool.workers), r.bucket(call.latest)
+        load, last = group.load, r.bucket(site.call[group.load.call_id].latest)
+        lasts = load.before.count(check) * _shortest(load, pool.workers)
         if lasts:
-            most[call.call_id] += lasts * len(group.members)
-            for _, k, column in r.takes(g):
-                asked[call.call_id][min(k, last)].append((column, lasts))
+            most[load.call_id] += lasts * len(group.members)
+            for choice, k, column in r.takes(g):
+                asked[load.call_id, choice.onward.call_id][min(k, last)].append((column, lasts))
             if g in r.farther:
-                asked[call.call_id][last].append((r.farther[g], lasts))
-    for call_id, by_bucket in asked.items():
-        columns = pool.at(r.site.call[call_id])
+                asked[load.call_id, ""][last].append((r.farther[g], lasts))
+    for (call_id, onward), by_bucket in asked.items():
+        columns = pool.at(site.call[call_id])
         done_when_left(r, columns, by_bucket)
-        of_bucket: Asked = {k: [(column, 1.0)] for k, column in columns.items()}
-        none_after_leaving(r, r.site.call[call_id], of_bucket, most[call_id])
+        for k, column in columns.items():
+            of_train[call_id][k].append((column, 1.0))
+        if onward:
+            pool.ahead_of(site.call[onward], columns)
+    for call_id, of_bucket in of_train.items():
+        none_after_leaving(r, site.call[call_id], of_bucket, most[call_id])
 
 
 def _while_there(r: Relaxation, pool: Pool, count: Callable[[Choice], int]) -> None:
