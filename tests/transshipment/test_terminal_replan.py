@@ -84,6 +84,19 @@ def test_a_late_train_and_a_lost_crane_on_a_day():
     assert len(held.loads) <= len(repair.loads) + len(problem.site.loads) // 10
 
 
+def test_a_long_horizon_is_repaired_in_windows():
+    problem = Transshipment(apply_scenario(terminal_ladder("week", "crane-tight", trains=30, loads=600), None))
+    plan = first_plan(problem.site, SolveOptions())
+    solution = to_tables(problem.site, plan)
+    late = problem.site.calls[14]
+    news = Disturbance(late.arrive - 60, {late.call_id: 180}, {"gantry-0": (late.arrive, late.arrive + 600)})
+    played = replan(problem, solution, news, SolveOptions(time_limit_s=1e-9))
+    searched = replan(problem, solution, news, SolveOptions(seed=1))
+    for repair in (played, searched):
+        check(problem, solution, news, repair)
+    assert searched.cost + 20 * len(searched.loads) < played.cost + 20 * len(played.loads)
+
+
 def test_no_news_changes_no_load():
     problem, solution = day()
     repair = replan(problem, solution, Disturbance(problem.site.end))

@@ -21,7 +21,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.aims import Aims, aims_of, fallbacks
 from optimizer.models.transshipment.compiling import faster, searcher
 from optimizer.models.transshipment.groups import groups, least_total
-from optimizer.models.transshipment.improve import COLD, HOT, Search, temperature
+from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINUTES, Search, temperature
 from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
 from optimizer.models.transshipment.relaxation import build
@@ -33,8 +33,6 @@ from optimizer.result import Outcome, Progress, Status
 
 SMALL_LOADS, SMALL_TRAINS = 60, 6
 """Up to these sizes the exact model ends the search."""
-SHORT = 20
-"""Trains up to which the whole horizon is one window, and one model with whole trains is solved for the bound."""
 WIDTHS, LONG_WIDTHS = (60, 30, 15), (120, 60)
 """Minutes of a bucket, one relaxation after the other."""
 BLOCKS = (1440, 2880)
@@ -45,7 +43,6 @@ NODES = 50
 BATCH, WINDOW_MOVES = 200, 2000
 """Moves between two looks at the clock, and in a window of a long horizon; fewer where they take longer than ..."""
 BATCH_S = 1.0
-WINDOW_MINUTES = (480, 960)
 LAST_S = 1.0
 """Seconds that the search for a bound has for its last word."""
 

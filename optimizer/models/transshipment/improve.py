@@ -22,6 +22,10 @@ HOT, COLD = 0.004, 0.0001
 """Temperature at the start and the end, as shares of the cost."""
 SLOWNESS = 20
 """Moves of the compiled search for one of this: a batch of moves is to be over in a moment, whoever plays."""
+SHORT = 20
+"""Trains up to which the whole horizon is one window, and one model with whole trains is solved for the bound."""
+WINDOW_MINUTES = (480, 960)
+"""Least and most minutes of a window of a longer horizon."""
 MARGIN = 480
 """Minutes before and after a window whose trains are played along."""
 

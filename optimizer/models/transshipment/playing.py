@@ -184,22 +184,29 @@ class Player:
         Better aims of the trains that arrive between two minutes; true where the best plan improves.
 
         The search begins with the best aims, and plays on from the first minute, as long as
-        those trains and the next ones are there.
+        those trains and the next ones are there. Trains of a running plan that still stand count as arriving at its
+        minute.
         """
         g, whole, at, best = self.ground, self.whole, self.at, self.best
         arrive = g.train.arrive[:-1]
-        start, end = (int(np.searchsorted(arrive, minute)) for minute in (first, last))
+        start, end = (max(whole.first, int(np.searchsorted(arrive, minute))) for minute in (first, last))
         if best[2] is None or start == end:
             return False
         gone, trains = (int(np.searchsorted(arrive, last + margin)) for margin in (MARGIN, 2 * MARGIN))
         self.chosen, self.aims = best[0].copy(), best[1].copy()
         self._cost()
         beyond = self.leaves.copy()
-        kernels.copy(self.opening, at, whole.trains, 0, whole.last_load, g)
-        kernels.join_all(g, at, self.chosen, self.aims, 0, whole.last_load, at.clock[kernels.NOW] - 1)
-        kernels.play(g, at, self.aims, whole.trains, whole.gone, 0, whole.last_load, int(arrive[start]))
-        opening = Position(*(array.copy() for array in at))
-        release(g, opening, start, trains)
+        come = np.flatnonzero(self.opening.train.start >= 0)
+        to_come = int(come[-1]) + 1 if come.size else 0
+        if to_come <= start:
+            to_come = start
+            kernels.copy(self.opening, at, whole.trains, 0, whole.last_load, g)
+            kernels.join_all(g, at, self.chosen, self.aims, 0, whole.last_load, at.clock[kernels.NOW] - 1)
+            kernels.play(g, at, self.aims, whole.trains, whole.gone, 0, whole.last_load, int(arrive[start]))
+            opening = Position(*(array.copy() for array in at))
+        else:
+            start, opening = whole.first, Position(*(array.copy() for array in self.opening))
+        release(g, opening, to_come, trains)
         span = Span(start, end, gone, trains, self._first_open(opening, start), int(g.train.first_load[trains]))
         terms = self.terms._replace(beyond=beyond)
         cost = int(evaluate(g, opening, at, self.chosen, self.aims, terms, span, self.leaves))

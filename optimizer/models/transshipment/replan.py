@@ -23,7 +23,8 @@ from optimizer.models.transshipment.compiling import searcher
 from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.hours import without
-from optimizer.models.transshipment.improve import temperature
+from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINUTES, temperature
+from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,
@@ -34,13 +35,13 @@ from optimizer.models.transshipment.problem import (
     to_tables,
     usd,
 )
-from optimizer.models.transshipment.site import Site
+from optimizer.models.transshipment.site import DAY, Site
 from optimizer.result import Solution
 
 ROUNDS = 300
 """Moves of the search without a time limit."""
-BATCH = 20
-"""Moves between two looks at the clock."""
+BATCH, WINDOW_MOVES = 20, 200
+"""Moves between two looks at the clock, on the whole horizon and in a window of a long one."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,15 @@ def replan(
     if search.best_units is None:
         return None
     limit, share, number = options.time_limit_s, 0.0, 0
+    is_long = isinstance(search, Player) and sum(call.latest > news.now for call in site.calls) > SHORT
     while share < 1 and not options.stop.is_set():
-        search.search(BATCH, temperature(share), temperature(share))
+        if is_long:  # half of the windows begin within a day of the news
+            length = search.random.randint(*WINDOW_MINUTES)
+            last = news.now + DAY if search.random.random() < 0.5 else site.end
+            first = search.random.randint(news.now - length // 2, max(news.now, last - length // 2))
+            search.window(first, first + length, WINDOW_MOVES, HOT, COLD)
+        else:
+            search.search(BATCH, temperature(share), temperature(share))
         number += BATCH
         share = number / ROUNDS if limit is None else (time.monotonic() - begun) / limit
     best = search.plan()
