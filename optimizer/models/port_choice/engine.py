@@ -238,7 +238,7 @@ def _legs(translation: Translation, moves: pd.DataFrame, route_id: np.ndarray) -
     base = rows["base"].to_numpy()
     plain = {SOURCE_LAYER: "door", SINK_LAYER: "door", LANDING_LAYER: "sea"}
     layer = np.array([plain.get(str(name), str(name)) for name in network.vertex_layer], dtype=object)
-    chain = rows.groupby("route")["move"].transform(lambda move: pd.factorize(move)[0] + 1)
+    chain = rows.groupby("route")["move"].rank("dense").astype(np.int64)
     return pd.DataFrame(
         {
             "route_id": route_id[rows["route"].to_numpy()],

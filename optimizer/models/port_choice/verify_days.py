@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from optimizer.models.port_choice.problem import TOLERANCE, PortChoice
 from optimizer.result import Violation
@@ -61,12 +62,15 @@ def dated_faults(
 def leg_usd_per_t(chain: Chain, leg: Record, backward: bool) -> Fraction:
     """Cost of one leg at its true hours, without the wait for a sailing."""
     kind, asset_id = leg["kind"], leg["asset_id"]
-    deviation_h = Fraction(0) if kind == "sea" else chain.deviation_h(kind, asset_id, backward)
-    return (
-        chain.money(kind, asset_id, backward)
-        + chain.vot_usd_per_t_h * _hours(chain, leg)
-        + chain.vor_usd_per_t_h * deviation_h
-    )
+    key = ("without the wait for a sailing", kind, asset_id, backward)
+    if key not in chain.answers:
+        deviation_h = Fraction(0) if kind == "sea" else chain.deviation_h(kind, asset_id, backward)
+        chain.answers[key] = (
+            chain.money(kind, asset_id, backward)
+            + chain.vot_usd_per_t_h * _hours(chain, leg)
+            + chain.vor_usd_per_t_h * deviation_h
+        )
+    return chain.answers[key]
 
 
 def lateness_usd_per_t(demand: Record, route: Record, path: Sequence[Record], chain: Chain) -> Fraction:
@@ -88,6 +92,7 @@ def _hours(chain: Chain, leg: Record) -> Fraction:
     return chain.hours(leg["kind"], leg["asset_id"], backward)
 
 
+@lru_cache(65536)  # few chains of legs, many shipments over each
 def _days(hours: Fraction) -> set[int]:
     """Whole days, ties up; both neighbours when the hours are a tie but for rounding in the model's floats."""
     slack = Fraction(str(TOLERANCE))
