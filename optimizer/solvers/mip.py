@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import highspy
 import pulp
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
-from optimizer.solvers.highs import irreducible_rows, make_highs, run_highs
+from optimizer.solvers.highs import irreducible_rows, make_highs, run_here, run_highs
 from optimizer.solvers.watch import Watch
 
 SMALLEST_GAP = 1e-9
@@ -102,6 +103,47 @@ class ModelNames:
             name = f"{plain}_{number}"
         self._seen.add(name)
         return name
+
+
+def repriced(
+    model: pulp.LpProblem, changes: Sequence[tuple[pulp.LpVariable, float]], options: SolveOptions
+) -> list[tuple[float, float] | None]:
+    """
+    Solve a linear programme again for each change of one variable's cost, from the last basis.
+
+    Parameters
+    ----------
+    model
+        Minimisation without integers.
+    changes
+        Variable and its other cost.
+    options
+        ``time_limit_s`` holds for all of them together; ``stop`` ends them.
+
+    Returns
+    -------
+    Objective, without the constant, and value of the variable for each; None where it was cut short
+    """
+    highs = make_highs(options)
+    writer = pulp.HiGHS(msg=False)
+    model.solverModel = highs
+    writer.buildSolverModel(model)
+    model.solverModel = None
+    highs.setOptionValue("output_flag", False)
+    column = {variable.name: number for number, variable in enumerate(model.variables())}
+    found: list[tuple[float, float] | None] = []
+    for variable, usd in changes:
+        at = column[variable.name]
+        before = highs.getLp().col_cost_[at]
+        highs.changeColCost(at, usd)
+        done = not options.stop.is_set()
+        if done:
+            run_here(highs)
+            done = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        value = highs.getSolution().col_value[at] if done else 0.0
+        found.append((highs.getInfo().objective_function_value, value) if done else None)
+        highs.changeColCost(at, before)
+    return found
 
 
 def minimal_conflict(model: pulp.LpProblem, options: SolveOptions) -> list[str]:

@@ -11,7 +11,7 @@ only loaded runs are searched as integers; the rest is rounded afterwards by one
 from __future__ import annotations
 
 import time
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from math import ceil, floor
 from pathlib import Path
@@ -24,11 +24,14 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.exact import WagonModel, build, plan_cost, plan_tables
 from optimizer.models.rolling_stock.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.unserved import tell_unserved
 from optimizer.result import Outcome, Progress, Status, relative_gap
-from optimizer.solvers.mip import SolverResult, solve_model
+from optimizer.solvers.mip import SolverResult, repriced, solve_model
 
 WHOLE = 1e-5
 EVERYTHING = frozenset({"loaded", "empty", "stand"})
+PRICED_ORDERS, PRICING_S, ANY_PRICE_USD = 25, 20.0, 1e5
+"""Orders left behind that are priced one by one, seconds for all of them, and a penalty that outweighs everything."""
 ROUNDING_SHARE = 0.3
 """Share of the time limit the rounding step may use."""
 
@@ -42,6 +45,7 @@ class _Search:
         self.cost: float | None = None
         self.runs: dict[Any, int] = {}
         self.on_hire: dict[Any, int] = {}
+        self.relaxed_usd, self.relaxed_left = 0.0, dict[str, float]()
         if all(variable.upBound for variable in model.unserved.values()):
             self.offer({}, {})  # nothing moves
 
@@ -132,6 +136,8 @@ def _solve_steps(search: _Search) -> Status:
     if not relaxed.status.has_plan or relaxed.status is not Status.OPTIMAL or relaxed.bound is None:
         return relaxed.status
     lowest = relaxed.bound
+    search.relaxed_usd = lowest
+    search.relaxed_left = {order_id: v.value() for order_id, v in search.model.unserved.items()}
     search.bound = max(search.bound, lowest)
     search.take()
     if search.over():
@@ -170,7 +176,34 @@ def _outcome(problem: RollingStock, search: _Search, status: Status) -> Outcome:
     bound = min(search.bound, search.cost)
     proved = relative_gap(search.cost, bound) <= max(search.options.gap, 1e-6)
     solution = plan_tables(moves, search.runs, search.on_hire)
+    solution = tell_unserved(problem, moves, solution, _prices_of_unserved(search, solution["unserved"]["order_id"]))
     return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, solution, search.cost, bound)
+
+
+def _prices_of_unserved(search: _Search, left_behind: Iterable[str]) -> dict[str, float]:
+    """USD a tonne at which the relaxation would carry orders, each by itself: found by solving it again for each."""
+    orders, model = list(left_behind)[:PRICED_ORDERS], search.model
+    if not search.relaxed_left or not orders or search.options.stop.is_set():
+        return {}
+    for variable in (*model.run.values(), *model.stand.values()):
+        variable.cat = pulp.LpContinuous
+    for variable in model.run.values():
+        variable.lowBound, variable.upBound = 0, None
+    left = search.left_s()
+    limits = replace(search.options, time_limit_s=PRICING_S if left is None else min(PRICING_S, max(1.0, left)))
+    changes = [(model.unserved[order_id], ANY_PRICE_USD) for order_id in orders]
+    prices = {}
+    for order_id, found in zip(orders, repriced(model.programme, changes, limits), strict=True):
+        asked, before = float(model.moves.orders[order_id].unserved_usd), search.relaxed_left[order_id]
+        if found is None:
+            continue
+        objective, after = found
+        if before - after > WHOLE:
+            more = objective - ANY_PRICE_USD * after - (search.relaxed_usd - asked * before)
+            prices[order_id] = round(max(asked, more / (before - after)), 4)
+        elif before <= WHOLE:
+            prices[order_id] = asked  # the relaxation carries it
+    return prices
 
 
 def what_is_missing(problem: RollingStock, moves: Moves, search: _Search) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from optimizer.models.rolling_stock.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved
 from optimizer.models.rolling_stock.rounding import WholePlan, breaks_rules, round_loads, route_all
+from optimizer.models.rolling_stock.unserved import tell_unserved
 from optimizer.result import Outcome, Progress, Status, relative_gap
 
 SMALL_COLUMNS = 5_000
@@ -46,7 +47,7 @@ class Search:
     """Best plan and bound so far, within the limits of a run."""
 
     def __init__(self, problem: RollingStock, options: SolveOptions, moves: Moves | None = None) -> None:
-        self.started, self.options = time.perf_counter(), options
+        self.started, self.options, self.problem = time.perf_counter(), options, problem
         self.moves = moves or wagon_moves(problem)
         self.cost = float(plan_cost(self.moves, {}, {}))  # nothing moves
         self.bound = 0.0
@@ -127,7 +128,22 @@ def outcome(search: Search) -> Outcome:
     cost = float(plan_cost(search.moves, runs, on_hire))
     bound = min(search.bound, cost)
     proved = relative_gap(cost, bound) <= max(search.options.gap, 1e-6)
-    return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, plan_tables(search.moves, runs, on_hire), cost, bound)
+    solution = plan_tables(search.moves, runs, on_hire)
+    left = dict(zip(solution["unserved"]["order_id"], solution["unserved"]["quantity_t"], strict=True))
+    solution = tell_unserved(search.problem, search.moves, solution, _prices_of_unserved(search, left))
+    return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, solution, cost, bound)
+
+
+def _prices_of_unserved(search: Search, left_t: dict[str, float]) -> dict[str, float]:
+    """USD a tonne of the cheapest wagon for what is left of each order, at the values of the bound."""
+    if search.prices is None:
+        return {}
+    lay, left = search.layout, np.array([left_t.get(order_id, np.inf) for order_id in search.moves.orders])
+    per_t = search.prices.price / np.minimum(lay.load_t[lay.choice_type], left[lay.choice_order])
+    best = np.full(lay.num_orders, np.inf)
+    np.minimum.at(best, lay.choice_order, per_t)
+    least = dict(zip(search.moves.orders, best.tolist(), strict=True))
+    return {order_id: round(max(0.0, least[order_id]), 4) for order_id in left_t if np.isfinite(least[order_id])}
 
 
 def _runs(search: Search) -> tuple[dict[Any, int], dict[Any, int]]:

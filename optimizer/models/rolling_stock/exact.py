@@ -145,10 +145,11 @@ def _carry_orders(model: WagonModel) -> None:
             wagons = order.quantity_t / load
             part = wagons - floor(wagons)
             if part:
-                weight = {
-                    k: floor(mine / load) + min(Fraction(1), (mine / load % 1) / part) for k, mine in loads.items()
+                counts = {
+                    k: float(floor(mine / load) + min(Fraction(1), (mine / load % 1) / part))
+                    for k, mine in loads.items()
                 }
-                terms = [(v, float(weight[k])) for k, variables in by_type.items() for v in variables]
+                terms = [(v, counts[k]) for k, variables in by_type.items() for v in variables]
                 rounded = pulp.LpAffineExpression([*terms, (unserved, float(1 / (load * part)))]) >= ceil(wagons)
                 model.programme.addConstraint(rounded, _name("round", name, load))
 

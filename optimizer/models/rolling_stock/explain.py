@@ -18,8 +18,9 @@ from optimizer.models.family import Explanation, Inquiry, Table
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.report import place_names, unserved_reasons
+from optimizer.models.rolling_stock.report import place_names
 from optimizer.models.rolling_stock.routes import RouteBook
+from optimizer.models.rolling_stock.unserved import unserved_reasons
 from optimizer.result import Outcome, Solution
 
 TIME_LIMIT_S = 30.0
@@ -65,9 +66,9 @@ def explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Expl
     for words, types in _asked(problem, choices, inquiry) or _unasked(choices):
         sentences.append(_held(problem, order, words, types, inquiry))
     if left > 0:
-        reason = unserved_reasons(problem, {inquiry.subject: left}, moves)[inquiry.subject]
+        reason = unserved_reasons(problem, {inquiry.subject: left}, moves, solution)[inquiry.subject]
         sentences.append(f"why {left:,.0f} t stay behind: {reason}.")
-        if reason.startswith("wagons could"):
+        if reason.startswith(("wagons could", "no path")):
             sentences.append(_price(problem, order, left, inquiry))
     return Explanation(tuple(sentences), (_table(problem, order, choices),))
 

@@ -64,6 +64,10 @@ class Unserved(Row):
 
     order_id: Identifier = Field(description="order")
     quantity_t: NonNegative = Field(description="tonnes")
+    reason: Text = Field("", description="why, in words")
+    served_from_usd_per_t: NonNegative | None = Field(
+        None, description="no wagon pays below it, by the prices of the relaxation; empty = not known"
+    )
 
 
 class StageRun(Row):

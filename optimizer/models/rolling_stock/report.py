@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
-from typing import Any
 
 from optimizer.models.family import Table
 from optimizer.models.rolling_stock.moves import Moves, wagon_moves
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import RollingStock, is_blank
 from optimizer.models.rolling_stock.report_empties import countries_table, exchange_table, owed_km
-from optimizer.models.rolling_stock.routes import RouteBook
+from optimizer.models.rolling_stock.unserved import unserved_reasons
 from optimizer.result import Solution
 
 
@@ -134,7 +133,11 @@ def _orders_table(problem: RollingStock, solution: Solution) -> Table:
         if run["order_id"]:
             carried[run["order_id"]].append(f"{run['wagons']} {run['wagon_id']} day {run['depart_day']}")
     left = solution["unserved"].groupby("order_id")["quantity_t"].sum().to_dict()
-    reasons = unserved_reasons(problem, left) if left else {}
+    told = solution["unserved"].to_dict("records")
+    reasons = {row["order_id"]: row["reason"] for row in told if row.get("reason")}
+    prices = {row["order_id"]: row["served_from_usd_per_t"] for row in told if "served_from_usd_per_t" in row}
+    if set(left) - set(reasons):
+        reasons |= unserved_reasons(problem, {o: t for o, t in left.items() if o not in reasons}, wagon_moves(problem))
     rows = []
     for order in problem.table("orders").to_dict("records"):
         order_id, missing = order["order_id"], left.get(order["order_id"], 0.0)
@@ -147,9 +150,12 @@ def _orders_table(problem: RollingStock, solution: Solution) -> Table:
                 f"{missing:,.0f}" if missing else "-",
                 ", ".join(carried[order_id]) or "-",
                 reasons.get(order_id, ""),
+                "" if is_blank(prices.get(order_id)) else f"{prices[order_id]:,.2f}",
             ]
         )
-    return Table("Orders", ["order", "from - to", "cargo", "t", "unserved t", "wagons", "why unserved"], rows)
+    columns = ["order", "from - to", "cargo", "t", "unserved t", "wagons", "why unserved", "served from USD/t"]
+    note = "served from: below it no wagon pays, by the prices of the relaxation; corridor explain solves again for one"
+    return Table("Orders", columns, rows, note if any(row[-1] for row in rows) else "")
 
 
 def _empties_table(problem: RollingStock, solution: Solution) -> Table:
@@ -183,43 +189,6 @@ def _months_table(problem: RollingStock, solution: Solution) -> Table:
                 rows.append([wagon_id, gauges[wagon_id], name, f"{most:,}", f"{every:,}", share])
     columns = ["wagon type", "gauge mm", "month", "most under way", "wagon-days under way", "loaded"]
     return Table("Wagons needed by month", columns, rows)
-
-
-def unserved_reasons(problem: RollingStock, left: Mapping[str, float], moves: Moves | None = None) -> dict[str, str]:
-    """Why orders are (partly) unserved, from facts of the problem: each reason is checked, in this order.
-
-    No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon
-    can reach the origin inside the window. Otherwise wagons could come, and the plan has better use for them.
-    """
-    moves, book = moves or wagon_moves(problem), RouteBook(problem.corridor)
-    wagons = {row["wagon_id"]: row for row in problem.table("wagons").to_dict("records")}
-    form = dict(
-        zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True)
-    )
-    names, reachable = place_names(problem), {move.order_id for move in moves.loaded}
-    reasons = {}
-    for row in problem.table("orders").to_dict("records"):
-        order = moves.orders[row["order_id"]]
-        if order.order_id not in left:
-            continue
-        gauges = sorted({int(g) for wagon_id in order.suited for g in wagons[wagon_id]["gauges_mm"]})
-        shown = "/".join(str(g) for g in gauges)
-        if not order.suited:
-            reasons[order.order_id] = f"no wagon type suits {row['commodity_id']}"
-        elif not any(_has_way(book, wagons[k], form[row["commodity_id"]], row) for k in order.suited):
-            reasons[order.order_id] = f"no way by rail of {shown} mm"
-        elif order.order_id not in reachable:
-            when = f"day {order.window[0]} to {order.window[-1]}"
-            reasons[order.order_id] = f"no suited wagon of {shown} mm can be at {names[row['origin']]} on {when}"
-        else:
-            reasons[order.order_id] = "wagons could reach it, but cost more than the penalty or serve better elsewhere"
-    return reasons
-
-
-def _has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, order: Mapping[str, Any]) -> bool:
-    gauges = tuple(sorted(int(g) for g in wagon["gauges_mm"]))
-    graph = book.graph(gauges, wagon["gauge_change"], form)
-    return any(graph.way((order["origin"], a), (order["destination"], b)) is not None for a in gauges for b in gauges)
 
 
 def describe_unserved(problem: RollingStock, moves: Moves, solution: Solution) -> list[str]:

@@ -1,0 +1,155 @@
+"""Why tonnes stay behind, and the price from which a wagon would come for them.
+
+The exact method prices an order by solving the relaxation again with a penalty that outweighs everything: what carrying
+the rest costs more, a tonne, whatever that takes from others. The engine reads its price off the values of the bound:
+what a wagon costs on a run, with what it is worth where it leaves less what it is worth where it comes out. Below the
+price no wagon pays; whether a whole one pays from it on, ``explain`` finds by solving again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
+from optimizer.models.rolling_stock.rooms import weight
+from optimizer.models.rolling_stock.routes import RouteBook
+from optimizer.models.rolling_stock.wagon_data import Move, Moves
+from optimizer.result import Solution
+
+NOISE = 1e-6
+
+
+def tell_unserved(problem: RollingStock, moves: Moves, solution: Solution, prices: Mapping[str, float]) -> Solution:
+    """The plan with a reason and, where it is known, a price (USD a tonne) for each order left behind."""
+    rows = solution["unserved"].to_dict("records")
+    left = {row["order_id"]: float(row["quantity_t"]) for row in rows}
+    reasons = unserved_reasons(problem, left, moves, solution, prices) if left else {}
+    told = [
+        {**row, "reason": reasons[row["order_id"]], "served_from_usd_per_t": prices.get(row["order_id"])}
+        for row in rows
+    ]
+    return {**solution, "unserved": frame(told, WAGON_TABLES["unserved"])}
+
+
+def unserved_reasons(
+    problem: RollingStock,
+    left: Mapping[str, float],
+    moves: Moves,
+    solution: Solution | None = None,
+    prices: Mapping[str, float] | None = None,
+) -> dict[str, str]:
+    """
+    Why orders are (partly) unserved; each reason is checked, in this order.
+
+    No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon
+    can reach the origin inside the window; with a plan, no train has room for one more wagon on any of its days; with
+    prices, no wagon pays. Otherwise wagons could come, and the plan has better use for them.
+    """
+    mine: dict[str, list[Move]] = defaultdict(list)
+    for move in moves.loaded:
+        if move.order_id in left:
+            mine[move.order_id].append(move)
+    room = {} if solution is None else _room_left(moves, solution)
+    reasons = {}
+    for row in problem.table("orders").to_dict("records"):
+        order_id = row["order_id"]
+        if order_id not in left:
+            continue
+        reason = "" if mine[order_id] else _out_of_reach(problem, moves, row)
+        reason = reason or _no_train(moves, order_id, mine[order_id], room)
+        price = None if prices is None else prices.get(order_id)
+        if not reason and price is not None:
+            asked = float(row["unserved_usd_per_t"])
+            reason = f"not worth it: a wagon would come from {price:,.2f} USD/t on, leaving it costs {asked:,.2f}"
+            if price <= asked * (1 + NOISE):
+                reason = f"no whole wagon was found for it, although one pays from {price:,.2f} USD/t on"
+        reasons[order_id] = reason or "wagons could reach it, but cost more than the penalty or serve better elsewhere"
+    return reasons
+
+
+def _out_of_reach(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+    """Why no run of any day serves an order."""
+    order, nodes = moves.orders[row["order_id"]], problem.table("nodes")
+    if not order.suited:
+        return f"no wagon type suits {row['commodity_id']}"
+    wagons = {each["wagon_id"]: each for each in problem.table("wagons").to_dict("records")}
+    gauges = "/".join(str(g) for g in sorted({int(g) for k in order.suited for g in wagons[k]["gauges_mm"]}))
+    goods = problem.table("commodities")
+    form = dict(zip(goods["commodity_id"], goods["cargo_form"], strict=True))[row["commodity_id"]]
+    book = RouteBook(problem.corridor)
+    ends = row["origin"], row["destination"]
+    with_way = [k for k in order.suited if has_way(book, wagons[k], form, ends)]
+    if not with_way:
+        return f"no way by rail of {gauges} mm"
+    name = dict(zip(nodes["node_id"], nodes["name"], strict=True))[row["origin"]]
+    when = f"day {order.window[0]} to {order.window[-1]}"
+    early = [k for k in with_way if _first_day(moves, k, row["origin"]) <= order.window[-1]]
+    if not early:
+        return f"no suited wagon of {gauges} mm can be at {name} on {when}"
+    return f"the return rule of {', '.join(early)} forbids the run"
+
+
+def _first_day(moves: Moves, wagon_id: str, node_id: str) -> int:
+    kind = moves.types.get(wagon_id)
+    days = [] if kind is None else [day for spot, day in kind.first_day.items() if spot.node_id == node_id]
+    return min(days, default=moves.days)
+
+
+def has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, ends: tuple[str, str]) -> bool:
+    """Whether the rails and gauge changes of a type lead from one place to another with a load."""
+    gauges = tuple(sorted(int(g) for g in wagon["gauges_mm"]))
+    graph = book.graph(gauges, wagon["gauge_change"], form)
+    return any(graph.way((ends[0], a), (ends[1], b)) is not None for a in gauges for b in gauges)
+
+
+def _room_left(moves: Moves, solution: Solution) -> dict[tuple[str, str, int], dict[str, float]]:
+    """(link, side, day) -> room that a plan leaves, by unit; only where something passes."""
+    sides: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, bool], ...]] = {}
+    for move in (*moves.loaded, *moves.empty):
+        if moves.link_room and any(link in moves.link_room for link, _ in move.way.links):
+            sides[move.wagon_id, move.way.path] = move.way.links
+    room: dict[tuple[str, str, int], dict[str, float]] = {}
+    for run in solution["runs"].to_dict("records") if sides else ():
+        kind = moves.types[run["wagon_id"]]
+        for link, backward in sides.get((run["wagon_id"], tuple(run["path"])), ()):
+            if link not in moves.link_room:
+                continue
+            limits = moves.link_room[link].limit
+            key = link, str(backward), int(run["depart_day"])
+            rest = room.setdefault(key, {unit: float(limit) for unit, limit in limits.items()})
+            for unit in limits:
+                rest[unit] -= float(weight(kind, run["kind"] == "loaded", unit)) * int(run["wagons"])
+    return room
+
+
+def _no_train(
+    moves: Moves, order_id: str, mine: Sequence[Move], room: Mapping[tuple[str, str, int], Mapping[str, float]]
+) -> str:
+    """Names the sections that leave no room for one more wagon, where that holds for every run of every day."""
+    full: set[str] = set()
+    for move in mine:
+        kind = moves.types[move.wagon_id]
+        first = kind.first_day[move.start]
+        for day in moves.orders[order_id].window:
+            if day < first:
+                continue
+            tight = {
+                link
+                for link, backward in move.way.links
+                if link in moves.link_room and _is_full(moves, room, move, (link, str(backward), day))
+            }
+            if not tight:
+                return ""
+            full |= tight
+    window = moves.orders[order_id].window
+    return f"no path: trains on {', '.join(sorted(full))} are full on day {window[0]} to {window[-1]}" if full else ""
+
+
+def _is_full(
+    moves: Moves, room: Mapping[tuple[str, str, int], Mapping[str, float]], move: Move, key: tuple[str, str, int]
+) -> bool:
+    kind, limits = moves.types[move.wagon_id], moves.link_room[key[0]].limit
+    rest = room.get(key, {unit: float(limit) for unit, limit in limits.items()})
+    return any(rest[unit] < float(weight(kind, True, unit)) - NOISE for unit in limits)
