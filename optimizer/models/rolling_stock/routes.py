@@ -18,7 +18,7 @@ import numpy as np
 from optimizer.data.corridor import Corridor
 from optimizer.errors import Fault, InstanceError
 from optimizer.models.rolling_stock.problem import is_blank
-from optimizer.network.paths import path_arcs, shortest_path_tree
+from optimizer.network.paths import shortest_path_tree
 
 Place = tuple[str, int]
 """Node and gauge (mm)."""
@@ -63,6 +63,12 @@ class _Edge:
     length_km: Fraction
     change_usd: Fraction
     countries: tuple[str, str]
+
+    @cached_property
+    def shares(self) -> tuple[tuple[str, Fraction], ...]:
+        """Hours by country: halves for the countries of its ends."""
+        here, there = self.countries
+        return ((here, self.hours),) if here == there else ((here, self.hours / 2), (there, self.hours / 2))
 
 
 class RouteBook:
@@ -175,6 +181,7 @@ class _Graph:
 
     def __init__(self, edges: list[tuple[Place, _Edge]]) -> None:
         places = sorted({place for tail, edge in edges for place in (tail, edge.head)})
+        self._places = places
         self._number = {place: i for i, place in enumerate(places)}
         edges = sorted(edges, key=lambda pair: (self._number[pair[0]], pair[1].asset))
         self._edges = [edge for _, edge in edges]
@@ -199,24 +206,44 @@ class _Graph:
         return self._ways[start, end]
 
     def _search(self, start: Place, end: Place) -> Way | None:
+        """The way to the last place before ``end`` and one edge more, back to the first that is known."""
         if start == end or start not in self._number or end not in self._number:
             return None
         source = self._number[start]
         if source not in self._trees:
             self._trees[source] = shortest_path_tree(self._indptr, self._head, self._weight, source)[1]
-        edges = [self._edges[arc] for arc in path_arcs(self._trees[source], self._tail, self._number[end])]
-        if not edges:
-            return None
-        hours_in: dict[str, Fraction] = {}
-        for edge in edges:
-            for country in edge.countries:
-                hours_in[country] = hours_in.get(country, Fraction(0)) + edge.hours / 2
-        return Way(
-            path=tuple(e.asset for e in edges),
-            links=tuple((e.asset, e.backward) for e in edges if e.backward is not None),
-            hours=sum((e.hours for e in edges), Fraction(0)),
-            length_km=sum((e.length_km for e in edges), Fraction(0)),
-            change_usd=sum((e.change_usd for e in edges), Fraction(0)),
-            hours_in=hours_in,
-            edge_hours=tuple(e.hours for e in edges),
-        )
+        into, node = self._trees[source], self._number[end]
+        ahead: list[_Edge] = []
+        way: Way | None = None
+        while node != source:
+            if into[node] < 0:
+                return None
+            way = self._ways.get((start, self._places[node]))
+            if way is not None:
+                break
+            edge = int(into[node])
+            ahead.append(self._edges[edge])
+            node = int(self._tail[edge])
+        for one in reversed(ahead):
+            way = _further(way, one)
+            self._ways[start, one.head] = way
+        return way
+
+
+def _further(way: Way | None, edge: _Edge) -> Way:
+    """The way, or none yet, with one edge more."""
+    hours_in = dict(way.hours_in) if way else {}
+    for country, hours in edge.shares:
+        hours_in[country] = hours_in[country] + hours if country in hours_in else hours
+    link = () if edge.backward is None else ((edge.asset, edge.backward),)
+    if way is None:
+        return Way((edge.asset,), link, edge.hours, edge.length_km, edge.change_usd, hours_in, (edge.hours,))
+    return Way(
+        path=(*way.path, edge.asset),
+        links=way.links + link,
+        hours=way.hours + edge.hours,
+        length_km=way.length_km + edge.length_km,
+        change_usd=way.change_usd + edge.change_usd if edge.change_usd else way.change_usd,
+        hours_in=hours_in,
+        edge_hours=(*way.edge_hours, edge.hours),
+    )
