@@ -257,7 +257,7 @@ def networks(search: Search, relaxation: Relaxation, extra: Array | None = None)
     lay, prices = search.layout, search.prices
     assert prices is not None
     reduced = search.bounds.reduced_usd(prices.value.reshape(lay.num_sites, lay.days), prices.link_usd)
-    offered = (reduced < NETWORK_USD) & relaxation.possible
+    offered = (reduced < NETWORK_USD) & lay.possible
     return TypeNetworks(lay, offered if extra is None else offered | extra)
 
 

@@ -97,6 +97,13 @@ class Layout:
         return len(self.quantity_t)
 
     @cached_property
+    def possible(self) -> Array:
+        """(e, days) empty runs that exist."""
+        day = np.arange(self.days)[None, :]
+        begin = self.site_first[self.empty_from][:, None]
+        return np.asarray((day >= begin) & (day < self.days - self.empty_days[:, None]))
+
+    @cached_property
     def site_keys(self) -> list[tuple[str, Spot]]:
         """Type and place of each site."""
         return [(kind.wagon_id, place) for kind in self.moves.types.values() for place in kind.first_day]

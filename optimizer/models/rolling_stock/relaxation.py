@@ -88,20 +88,13 @@ class Relaxation:
         self.link_rows = np.zeros((len(layout.link_room), layout.days), dtype=bool)
         self.yard_rows = np.zeros((len(layout.yard_room), layout.days), dtype=bool)
 
-    @cached_property
-    def possible(self) -> Array:
-        """(e, days) empty runs that exist."""
-        lay = self.layout
-        day = np.arange(lay.days)[None, :]
-        return np.asarray((day >= lay.site_first[lay.empty_from][:, None]) & (day < lay.days - lay.empty_days[:, None]))
-
     def _nearest(self) -> Array:
         lay = self.layout
         rank = np.zeros(len(lay.empty_usd), dtype=np.int64)
         order = np.lexsort((lay.empty_usd, lay.empty_from))
         rank[order] = np.arange(len(order)) - lay.empty_start[lay.empty_from[order]]
         depot = np.isfinite(lay.site_hire_usd)[lay.empty_to]
-        return np.asarray(((rank < NEAREST) | depot & (rank < NEAREST_DEPOTS))[:, None] & self.possible)
+        return np.asarray(((rank < NEAREST) | depot & (rank < NEAREST_DEPOTS))[:, None] & self.layout.possible)
 
     @cached_property
     def _night_states(self) -> Array:
@@ -333,10 +326,10 @@ class Relaxation:
         self.yard_rows |= full
         worth = np.where(np.tile(when, lay.num_sites), solved.value, value).reshape(lay.num_sites, days)
         cost = self.bounds.reduced_usd(worth, solved.link_usd)
-        asked = (cost < -TOLERANCE_USD) & self.possible & ~self.active & when[None, :]
+        asked = (cost < -TOLERANCE_USD) & self.layout.possible & ~self.active & when[None, :]
         asked = _dearest(asked, cost, lay.empty_from, days)
         # Traffic is much the same on other days: there the move is let in as it stands.
-        company = asked.any(axis=1, keepdims=True) & self.possible & ((cost < COMPANY_USD) | ~when[None, :])
+        company = asked.any(axis=1, keepdims=True) & self.layout.possible & ((cost < COMPANY_USD) | ~when[None, :])
         self.active |= asked | company
         return int(over.sum() + full.sum() + asked.sum())
 

@@ -1,0 +1,187 @@
+"""Whole plans wagon by wagon: each is put on a load, or taken off, at the exact cost of all flows around it.
+
+With the loaded runs given, the rest is one least-cost flow per type. It is kept optimal while loads change: one wagon
+more on a run from *a* to *b* costs the run and the shortest way from *b* to *a* in the residual network, found at once
+(successive shortest paths, Ahuja, Magnanti and Orlin 1993, chapter 9). Orders add, drop and exchange wagons while that
+pays. Yards and train paths are never overfilled. The potentials of the flows are values of wagons, and make a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from optimizer.models.rolling_stock.bounds_kernels import raise_values
+from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
+from optimizer.models.rolling_stock.insertion_kernels import FAR, Flow, Network, improve_orders, load_all, mend, supply_all
+from optimizer.models.rolling_stock.layout import Array, Layout, expand
+from optimizer.models.rolling_stock.rounding import WholePlan
+
+BATCH = 100
+"""Orders or loaded runs between two looks at the clock."""
+LEAST_GAIN_USD, FARTHEST_USD = 0.01, 400.0
+"""Least gain of a change, and largest detour of the flows around it."""
+NEAREST, NEAREST_DEPOTS = 12, 20
+"""Empty moves kept: from and to each site so many nearest sites, and hire places among so many nearest."""
+
+
+class Insertion:
+    """A plan that keeps every rule, at first the one in which nothing moves.
+
+    Parameters
+    ----------
+    layout
+        The network.
+    possible
+        (e, days) empty runs on offer.
+    moves
+        Numbers of the empty moves to look at, in order; None: all.
+    """
+
+    def __init__(self, layout: Layout, possible: Array, moves: Array | None = None) -> None:
+        self.layout = layout
+        self.moves = np.arange(len(layout.empty_usd)) if moves is None else moves
+        self.net = _network(layout, self.moves)
+        self.flow = _start(layout, self.net, possible[self.moves])
+        thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
+        self._orders = (layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths))
+
+    def load(self, wagons: Array, over: Callable[[], bool], farthest_usd: float = FARTHEST_USD) -> None:
+        """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""
+        used = np.flatnonzero(wagons)
+        used = used[np.argsort(self.layout.choice_day[used], kind="stable")]
+        wanted = wagons.astype(np.int64)
+        for at in range(0, len(used), BATCH):
+            if over():
+                break
+            load_all(self.net, self.flow, wanted, used[at : at + BATCH], round(farthest_usd * SCALE))
+
+    def improve(
+        self,
+        orders: Array,
+        over: Callable[[], bool],
+        least_gain_usd: float = LEAST_GAIN_USD,
+        farthest_usd: float = FARTHEST_USD,
+    ) -> int:
+        """Let orders, in turn, add, drop and exchange wagons while it pays; how many wagons moved."""
+        moved, limits = 0, (round(least_gain_usd * SCALE), round(farthest_usd * SCALE))
+        for at in range(0, len(orders), BATCH):
+            if over():
+                break
+            moved += improve_orders(self.net, self.flow, orders[at : at + BATCH], *self._orders, *limits)
+        return moved
+
+    def plan(self) -> WholePlan:
+        """A copy of the plan."""
+        flow = self.flow
+        flows = Flows.none(self.layout)
+        flows.empty[self.moves] = flow.run
+        flows.hire[:], flows.stand[:] = flow.hired, flow.stand
+        return WholePlan(flow.wagons.copy(), flows, plan_usd(self.layout, flow.wagons, flows))
+
+    def values(self) -> tuple[Array, Array, Array]:
+        """Values (states,), prices of links and of yards by day, USD; :meth:`Bounds.prices` makes a bound of them."""
+        mend(self.net, self.flow)
+        lay, net = self.layout, self.net
+        value = self.flow.value[: lay.num_states].reshape(lay.num_sites, lay.days) / SCALE
+        after = np.concatenate([value[:, 1:], np.zeros((lay.num_sites, 1))], axis=1)
+        gain = np.where(np.arange(lay.days) >= lay.site_first[:, None], after - value - lay.site_night_usd[:, None], 0.0)
+        yard_usd = np.zeros((len(lay.yard_room), lay.days))
+        for site in np.flatnonzero(lay.site_yard >= 0):
+            yard_usd[lay.site_yard[site]] = np.maximum(yard_usd[lay.site_yard[site]], gain[site])
+        return value.ravel(), np.zeros((len(lay.link_room), lay.days)), yard_usd
+
+
+def _whole(usd: Array) -> Array:
+    return np.rint(usd * SCALE).astype(np.int64)
+
+
+def near_moves(layout: Layout) -> Array:
+    """Numbers of the empty moves between near sites, and to hire places."""
+    lay = layout
+    depot = np.isfinite(lay.site_hire_usd)[lay.empty_to]
+    kept = np.zeros(len(lay.empty_usd), dtype=bool)
+    for ends in (lay.empty_from, lay.empty_to):
+        order = np.lexsort((lay.empty_usd, ends))
+        rank = np.zeros(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order)) - np.searchsorted(ends[order], ends[order])
+        kept |= (rank < NEAREST) | depot & (rank < NEAREST_DEPOTS)
+    return np.flatnonzero(kept)
+
+
+def _network(layout: Layout, moves: Array) -> Network:
+    lay, sites = layout, np.arange(layout.num_sites + 1)
+    begin, end = lay.empty_from[moves], lay.empty_to[moves]
+    column, link = expand(lay.empty_links, moves)
+    by_link = np.argsort(link, kind="stable")
+    loaded, loaded_link = expand(lay.choice_links, lay.choice_move)
+    by_end = np.argsort(end, kind="stable")
+    hired = np.isfinite(lay.site_hire_usd)
+    return Network(
+        days=lay.days, sites=lay.num_sites, kind=lay.site_type,
+        kind_start=np.searchsorted(lay.site_type, np.arange(len(lay.load_t) + 1)),
+        first=lay.site_first, night=_whole(lay.site_night_usd),
+        hire=np.where(hired, _whole(np.where(hired, lay.site_hire_usd, 0.0)), -1),
+        yard=np.where(lay.site_yard >= 0, (len(lay.link_room) + lay.site_yard) * lay.days, -1),
+        start=np.searchsorted(begin, sites), to=end, origin=begin, length=lay.empty_days[moves],
+        cost=_whole(lay.empty_usd[moves]),
+        in_start=np.searchsorted(end[by_end], sites), in_move=by_end,
+        link_start=_pointers(column, len(moves)), link=link * lay.days,
+        user_start=np.searchsorted(link[by_link], np.arange(len(lay.link_room) + 1)), user=column[by_link],
+        tail=lay.choice_tail,
+        head=np.where(lay.choice_head < 0, lay.num_states + lay.choice_type, lay.choice_head),
+        usd=_whole(lay.choice_usd), choice_day=lay.choice_day,
+        choice_link_start=_pointers(loaded, len(lay.choice_usd)), choice_link=loaded_link * lay.days,
+    )  # fmt: skip
+
+
+def _pointers(rows: Array, count: int) -> Array:
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int64)
+
+
+def _start(layout: Layout, net: Network, possible: Array) -> Flow:
+    """No loads: every wagon goes the cheapest way to the end of the horizon, or stands where types are in the way."""
+    flow = _empty_flow(layout, net, possible)
+    states = layout.num_states
+    value = np.full((layout.num_sites, layout.days), -float(FAR))
+    toll = np.broadcast_to(net.cost[:, None].astype(float), possible.shape)
+    hire = np.where(net.hire < 0, np.inf, net.hire.astype(float))
+    night = np.broadcast_to(net.night[:, None].astype(float), value.shape)
+    raise_values(
+        value, layout.days, net.first, night, hire, net.start, net.to, net.length, np.where(possible, toll, np.inf)
+    )
+    flow.value[:states] = np.maximum(value, -1e12).ravel()
+    if supply_all(net, flow, layout.supply):
+        return flow
+    return _standing(layout, net, possible)
+
+
+def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
+    lay, states, days = layout, layout.num_states, layout.days
+    nodes = states + len(lay.load_t)
+    return Flow(
+        value=np.zeros(nodes, dtype=np.int64), stand=np.zeros(states, dtype=np.int64),
+        hired=np.zeros(states, dtype=np.int64),
+        run=np.zeros(possible.shape, dtype=np.int32), closed=(~possible).astype(np.int16),
+        free=np.concatenate([np.repeat(lay.link_room, days), np.repeat(lay.yard_room, days)]).astype(np.int64),
+        wagons=np.zeros(len(lay.choice_usd), dtype=np.int64),
+        distance=np.full(nodes, FAR, dtype=np.int64), parent_kind=np.zeros(nodes, dtype=np.int8),
+        parent_move=np.zeros(nodes, dtype=np.int32), parent=np.zeros(nodes, dtype=np.int64),
+        seen=np.zeros(nodes, dtype=np.int64), heap=np.zeros(nodes, dtype=np.int64),
+        place=np.full(nodes, -1, dtype=np.int64), count=np.zeros(2, dtype=np.int64),
+    )  # fmt: skip
+
+
+def _standing(layout: Layout, net: Network, possible: Array) -> Flow:
+    """Nothing moves: every wagon stands where it is, worth its nights to the end of the horizon; then mended."""
+    flow, days = _empty_flow(layout, net, possible), layout.days
+    stand = layout.supply.reshape(layout.num_sites, days).cumsum(axis=1)
+    flow.stand[:] = stand.ravel()
+    flow.value[: layout.num_states] = -(net.night[:, None] * (days - np.arange(days))).ravel()
+    in_yard = np.zeros((len(layout.yard_room), days), dtype=np.int64)
+    within = layout.site_yard >= 0
+    np.add.at(in_yard, layout.site_yard[within], stand[within])
+    flow.free[len(layout.link_room) * days :] -= in_yard.ravel()
+    mend(net, flow)
+    return flow

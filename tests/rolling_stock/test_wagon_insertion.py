@@ -1,0 +1,92 @@
+"""Wagons one by one: flows that stay optimal around the loads, rules that hold, values that make a bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import wagon_corridors
+
+from optimizer.data.generator.wagon_ladder import wagon_ladder
+from optimizer.data.scenario import apply_scenario
+from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock import FAMILY
+from optimizer.models.rolling_stock.bounds import Bounds
+from optimizer.models.rolling_stock.flows import SCALE, TypeNetworks
+from optimizer.models.rolling_stock.insertion import Insertion
+from optimizer.models.rolling_stock.insertion_kernels import mend
+from optimizer.models.rolling_stock.layout import Layout, lay_out
+from optimizer.models.rolling_stock.moves import wagon_moves
+from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.rounding import breaks_rules, route_all
+
+EASY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def never() -> bool:
+    return False
+
+
+def arcs_out_of_kilter(insertion: Insertion) -> int:
+    """Arcs whose flow and reduced cost contradict each other."""
+    lay, net, flow = insertion.layout, insertion.net, insertion.flow
+    bad = 0
+    for site in range(lay.num_sites):
+        for day in range(int(lay.site_first[site]), lay.days):
+            state = site * lay.days + day
+            after = state + 1 if day + 1 < lay.days else lay.num_states + lay.site_type[site]
+            reduced = net.night[site] + flow.value[state] - flow.value[after]
+            room = net.yard[site] < 0 or flow.free[net.yard[site] + day] > 0
+            bad += (reduced < 0 and room) or (reduced > 0 and flow.stand[state] > 0)
+            if net.hire[site] >= 0:
+                back = net.hire[site] + flow.value[after] - flow.value[state]
+                bad += back < 0 or (back > 0 and flow.hired[state] > 0)
+            for move in range(net.start[site], net.start[site + 1]):
+                if day + net.length[move] < lay.days:
+                    end = net.to[move] * lay.days + day + net.length[move]
+                    reduced = net.cost[move] + flow.value[state] - flow.value[end]
+                    bad += (reduced < 0 and not flow.closed[move, day]) or (reduced > 0 and flow.run[move, day] > 0)
+    return int(bad)
+
+
+@EASY
+@given(corridor=wagon_corridors(), seed=st.integers(0, 99))
+def test_flows_stay_optimal_and_values_bound(corridor: Any, seed: int) -> None:
+    problem = RollingStock(corridor)
+    layout = lay_out(wagon_moves(problem))
+    insertion = Insertion(layout, layout.possible)
+    rng = np.random.default_rng(seed)
+    for _ in range(3):
+        insertion.improve(rng.permutation(layout.num_orders), never)
+        plan = insertion.plan()
+        assert not breaks_rules(layout, plan)
+        mend(insertion.net, insertion.flow)
+        assert not arcs_out_of_kilter(insertion)
+    optimum = FAMILY.methods["exact"](problem, SolveOptions()).cost
+    assert optimum is not None
+    slack = 1e-6 * max(1.0, optimum)
+    assert Bounds(layout).prices(*insertion.values()).bound <= optimum + slack
+    assert optimum <= plan.usd + slack
+
+
+def without_rooms(layout: Layout) -> None:
+    """Yards and train paths that never bind."""
+    layout.link_room[:] = 10**6
+    layout.yard_room[:] = 10**6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_flows_around_loads_cost_what_min_cost_flow_says(seed: int) -> None:
+    problem = RollingStock(apply_scenario(wagon_ladder("S", seed, orders=60, wagons=90), "base"))
+    layout = lay_out(wagon_moves(problem))
+    without_rooms(layout)
+    insertion = Insertion(layout, layout.possible)
+    insertion.improve(np.arange(layout.num_orders), never)
+    plan = insertion.plan()
+    assert plan.wagons.sum() > 100
+    other = route_all(TypeNetworks(layout, layout.possible), plan.wagons)
+    assert (other.wagons == plan.wagons).all()
+    assert plan.usd == pytest.approx(other.usd, abs=layout.num_states / SCALE)
