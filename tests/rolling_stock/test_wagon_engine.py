@@ -15,7 +15,7 @@ from optimizer.data.generator.wagon_ladder import wagon_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock import FAMILY, engine
+from optimizer.models.rolling_stock import FAMILY, engine, relaxation
 from optimizer.models.rolling_stock.bounds import Bounds
 from optimizer.models.rolling_stock.bounds_kernels import cheapest_loads, fit_loads
 from optimizer.models.rolling_stock.engine import solve_by_parts
@@ -65,19 +65,30 @@ def test_engine_stands_between_bound_and_rules(corridor: Any) -> None:
 
 
 @EASY
-@given(drawn=rolling_stock_rows(), last=st.integers(1, 3))
-def test_parts_of_the_horizon_keep_bound_and_rules(drawn: Any, last: int) -> None:
+@given(drawn=rolling_stock_rows())
+def test_gradient_steps_keep_bound_and_rules(drawn: Any) -> None:
     problem = RollingStock(corridor_from_rows(*drawn))
     assume(not wagon_moves(problem).wear)
     optimum = EXACT(problem, SolveOptions()).cost
-    sizes = {"ONE_PART_STATES": 0, "PART_DAYS": last, "AHEAD_DAYS": 1, "WINDOW_DAYS": 2}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in sizes.items():
-            patch.setattr(engine, name, value)
+        patch.setattr(engine, "INTERIOR_STATES", 0)
+        patch.setattr(engine, "WINDOW_DAYS", 2)
+        patch.setattr(relaxation, "STEPS", 100)
         outcome = solve_by_parts(problem, SolveOptions())
     assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
     assert outcome.bound is not None
     assert outcome.bound <= optimum + 1e-6 * max(1.0, optimum)
+
+
+def test_gradient_steps_come_near_the_interior_point() -> None:
+    problem = small(orders=60, wagons=90)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "INTERIOR_STATES", 0)
+        outcome = solve_by_parts(problem, SolveOptions(gap=0.02, time_limit_s=60))
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.cost is not None
+    assert outcome.bound is not None
+    assert outcome.cost <= 1.03 * outcome.bound
 
 
 def cheapest_by_enumeration(price: list[float], load: list[float], need: float, most: float, penalty: float) -> float:

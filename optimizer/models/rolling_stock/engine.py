@@ -1,9 +1,9 @@
-"""Wagons at real size: relaxation by parts of the horizon, whole plans by flows per type, search in windows of days.
+"""Wagons at real size: relaxation, whole plans wagon by wagon, search in windows of days.
 
-1. The relaxation grows its empty runs, yards and train paths by prices, over the whole horizon when it is small, else
-   over overlapping parts: forwards for amounts, then backwards for prices, each with what the other knows at its edge.
-   :mod:`bounds` makes a bound of the prices.
-2. Loaded runs are rounded at those prices, and :mod:`rounding` routes everything else as whole flows.
+1. The relaxation grows its empty runs, yards and train paths by prices: by the interior point method, or where that
+   takes too long by gradient steps that begin where the last ones ended. :mod:`bounds` makes a bound of the prices.
+2. Loaded runs are rounded at those prices and put on one by one, and every order then adds, drops and exchanges wagons
+   while that pays, at the exact cost of all flows around it (:mod:`insertion`).
 3. Windows of days are solved again with whole loaded runs, worth beyond the window at its price, and kept where the
    plan gets cheaper; what cannot pay is left out by its price.
 """
@@ -20,8 +20,9 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.bounds import Bounds, Prices
 from optimizer.models.rolling_stock.exact import plan_cost, plan_tables
 from optimizer.models.rolling_stock.flows import Flows, TypeNetworks
+from optimizer.models.rolling_stock.insertion import LEAST_GAIN_USD, Insertion, near_moves
 from optimizer.models.rolling_stock.layout import Array, Layout, lay_out
-from optimizer.models.rolling_stock.moves import Moves, wagon_moves
+from optimizer.models.rolling_stock.moves import Moves, OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved
 from optimizer.models.rolling_stock.rounding import WholePlan, breaks_rules, round_loads, route_all
@@ -30,13 +31,15 @@ from optimizer.result import Outcome, Progress, Status, relative_gap
 
 SMALL_COLUMNS = 5_000
 """Loaded and empty runs up to which the exact method is asked."""
-ONE_PART_STATES, ONE_PART_ORDERS = 12_000, 4_000
-"""Sizes up to which the relaxation is solved in one piece."""
-PART_DAYS, AHEAD_DAYS = 8, 5
-"""Days of a part that are kept, and days looked ahead."""
+INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
+"""Sizes up to which the relaxation is solved by the interior point method."""
 MOST_ROUNDS = 6
-ROUGH_SHARE = 0.005
-"""Forwards, rounds end when they ask for at most this share of the empty runs on offer."""
+FIRST_ROUNDS, FURTHER_ROUNDS = 6, 20
+SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
+"""Rounds of gradient steps before each plan; they end when so many each raise the bound by at most this share."""
+MOST_PASSES = 20
+USED = 0.01
+"""Wagons on an empty run of the relaxation from which it is on offer to a plan."""
 WINDOW_DAYS, WINDOW_REGRET_USD = 7, 40.0
 WINDOW_GAP = 3e-4
 NETWORK_USD = 60.0
@@ -46,8 +49,11 @@ NETWORK_USD = 60.0
 class Search:
     """Best plan and bound so far, within the limits of a run."""
 
-    def __init__(self, problem: RollingStock, options: SolveOptions, moves: Moves | None = None) -> None:
-        self.started, self.options, self.problem = time.perf_counter(), options, problem
+    def __init__(
+        self, problem: RollingStock, options: SolveOptions, moves: Moves | None = None, started: float | None = None
+    ) -> None:
+        self.started = time.perf_counter() if started is None else started
+        self.options, self.problem = options, problem
         self.moves = moves or wagon_moves(problem)
         self.cost = float(plan_cost(self.moves, {}, {}))  # nothing moves
         self.bound = 0.0
@@ -99,10 +105,27 @@ def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     """
     from optimizer.models.rolling_stock.allocate import solve_exact
 
-    moves = wagon_moves(problem)
+    started = time.perf_counter()
+
+    def over() -> bool:
+        late = options.time_limit_s is not None and time.perf_counter() - started >= options.time_limit_s
+        return late or options.stop.is_set()
+
+    try:
+        moves = wagon_moves(problem, over=over)
+    except OutOfTimeError:
+        return _nothing_moves(problem)
     if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
         return solve_exact(problem, options, moves)
-    return solve_by_parts(problem, options, moves)
+    return solve_by_parts(problem, options, moves, started)
+
+
+def _nothing_moves(problem: RollingStock) -> Outcome:
+    """The plan for a time limit that does not even last to look at the ways; every part of a cost is 0 or more."""
+    if problem.serve_all:
+        return Outcome(Status.NO_SOLUTION, bound=0.0)
+    moves = wagon_moves(problem, runs=False)
+    return Outcome(Status.FEASIBLE, plan_tables(moves, {}, {}), float(plan_cost(moves, {}, {})), 0.0)
 
 
 def _columns(moves: Moves) -> int:
@@ -110,15 +133,20 @@ def _columns(moves: Moves) -> int:
     return loaded + len(moves.empty) * moves.days
 
 
-def solve_by_parts(problem: RollingStock, options: SolveOptions, moves: Moves | None = None) -> Outcome:
-    """The engine proper, whatever the size."""
-    search = Search(problem, options, moves)
-    amounts = _first_prices(search)
-    relaxation = Relaxation(search.layout, search.bounds)
+def solve_by_parts(
+    problem: RollingStock, options: SolveOptions, moves: Moves | None = None, started: float | None = None
+) -> Outcome:
+    """The engine proper, whatever the size; ``started`` by the performance counter, now by default."""
+    search = Search(problem, options, moves, started)
+    lay = search.layout
+    search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
+    relaxation = Relaxation(lay, search.bounds)
+    if lay.num_states <= INTERIOR_STATES and lay.num_orders <= INTERIOR_ORDERS:
+        _relax(search, relaxation)
+    else:
+        _approach(search, relaxation)
     if not search.over():
-        amounts = _relax(search, relaxation, amounts)
-    if not search.over():
-        _search_windows(search, relaxation, amounts)
+        _search_windows(search, relaxation)
     return outcome(search)
 
 
@@ -162,26 +190,6 @@ def _runs(search: Search) -> tuple[dict[Any, int], dict[Any, int]]:
     return runs, on_hire
 
 
-def _first_prices(search: Search) -> Amounts:
-    """The first bound: values that a wagon has without any load."""
-    search.know(search.bounds.prices(np.zeros(search.layout.num_states)))
-    return Amounts.none(search.layout)
-
-
-def _parts(layout: Layout) -> list[Part]:
-    """Overlapping parts of the horizon; each order is free in the parts from its release on until it is fixed."""
-    if layout.num_states <= ONE_PART_STATES and layout.num_orders <= ONE_PART_ORDERS:
-        return [Part(0, layout.days, np.ones(layout.num_orders, dtype=bool))]
-    release = _release(layout)
-    parts = []
-    for first in range(0, layout.days, PART_DAYS):
-        last = min(layout.days, first + PART_DAYS + AHEAD_DAYS)
-        parts.append(Part(first, last, (release >= first) & (release < last)))
-        if last == layout.days:
-            break
-    return parts
-
-
 def _release(layout: Layout) -> Array:
     """(o,) first day on which an order can leave; after the horizon for those that cannot."""
     first = np.full(layout.num_orders, layout.days, dtype=np.int64)
@@ -189,91 +197,82 @@ def _release(layout: Layout) -> Array:
     return first
 
 
-def _solve_part(
-    search: Search, relaxation: Relaxation, part: Part, fixed: Amounts, value: Array, rough: bool
-) -> Solved | None:
-    found = None
+def _relax(search: Search, relaxation: Relaxation) -> None:
+    """Rounds of the relaxation by interior point, then a plan."""
+    part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
+    amounts = nothing
     for _ in range(MOST_ROUNDS):
         if search.over():
             break
-        solved = relaxation.solve(part, fixed, value, search.limits())
+        solved = relaxation.solve(part, nothing, behind, search.limits())
         if solved is None:
             break
-        found = solved
-        enough = ROUGH_SHARE * relaxation.active[:, part.first : part.last].sum() if rough else 0.0
-        if relaxation.grow(part, solved, fixed, value) <= enough:
+        amounts = solved.amounts
+        search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
+        if not relaxation.grow(part, solved, nothing, behind):
             break
-        if part.last - part.first == search.layout.days:
+    _plan_from(search, amounts)
+
+
+def _approach(search: Search, relaxation: Relaxation) -> None:
+    """Rounds of the relaxation by gradient steps; a plan after some, and another once the bound rises slowly."""
+    part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
+    solved: Solved | None = None
+    for rounds in (FIRST_ROUNDS, FURTHER_ROUNDS):
+        slow = 0
+        for _ in range(rounds):
+            if search.over() or slow == SLOW_ROUNDS:
+                break
+            before = search.bound
+            solved = relaxation.approach(part, nothing, behind, solved, search.limits())
             search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
-    return found
+            slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
+            relaxation.shrink(solved)
+            relaxation.grow(part, solved, nothing, behind)
+        if solved is not None:
+            _plan_from(search, solved.amounts)
 
 
-def _relax(search: Search, relaxation: Relaxation, amounts: Amounts) -> Amounts:
-    """Forwards for amounts, backwards for prices; a plan after each."""
-    lay, parts = search.layout, _parts(search.layout)
-    value = np.zeros(lay.num_states) if search.prices is None else search.prices.value.copy()
-    link_usd, yard_usd = np.zeros((len(lay.link_room), lay.days)), np.zeros((len(lay.yard_room), lay.days))
-    day = np.arange(lay.num_states) % lay.days
-    starts: list[Amounts] = []
-
-    def learn(part: Part, solved: Solved, until: int) -> None:
-        kept = (day >= part.first) & (day < until)
-        value[kept] = solved.value[kept]
-        link_usd[:, part.first : until] = solved.link_usd[:, part.first : until]
-        yard_usd[:, part.first : until] = solved.yard_usd[:, part.first : until]
-
-    for part in parts:
-        fixed = amounts.before(lay, part.first, part.orders)
-        starts.append(fixed)
-        solved = _solve_part(search, relaxation, part, fixed, value, rough=len(parts) > 1)
-        if solved is None:
-            break
-        amounts = _added(fixed, solved.amounts)
-        learn(part, solved, part.last)
-        search.tell()
-    if len(starts) == len(parts):
-        search.know(search.bounds.prices(value, link_usd, yard_usd))
-        _plan_from(search, relaxation, amounts)
-        if len(parts) > 1:
-            for at in range(len(parts) - 2, -1, -1):
-                part = parts[at]
-                solved = _solve_part(search, relaxation, part, starts[at], value, rough=False)
-                if solved is None:
-                    break
-                learn(part, solved, parts[at + 1].first)
-            search.know(search.bounds.prices(value, link_usd, yard_usd))
-            _plan_from(search, relaxation, amounts)
-    return amounts
-
-
-def _added(first: Amounts, second: Amounts) -> Amounts:
-    return Amounts(
-        first.choice + second.choice, first.empty + second.empty, first.stand + second.stand, first.hire + second.hire
-    )
-
-
-def networks(search: Search, relaxation: Relaxation, extra: Array | None = None) -> TypeNetworks:
-    """Networks over the empty runs that cost little more than the values they join."""
+def networks(search: Search, further: Array) -> TypeNetworks:
+    """Networks over the empty runs that cost little more than the values they join, and further ones (e, days)."""
     lay, prices = search.layout, search.prices
     assert prices is not None
     reduced = search.bounds.reduced_usd(prices.value.reshape(lay.num_sites, lay.days), prices.link_usd)
-    offered = (reduced < NETWORK_USD) & lay.possible
-    return TypeNetworks(lay, offered if extra is None else offered | extra)
+    return TypeNetworks(lay, (reduced < NETWORK_USD) & lay.possible | further)
 
 
-def _plan_from(search: Search, relaxation: Relaxation, amounts: Amounts) -> None:
+def _plan_from(search: Search, amounts: Amounts) -> None:
+    """Loaded runs rounded, put on one by one, and changed while it pays."""
+    lay = search.layout
     assert search.prices is not None
-    wagons = round_loads(search.layout, amounts.choice, search.prices)
-    search.offer(route_all(networks(search, relaxation), wagons))
+    wagons = round_loads(lay, amounts.choice, search.prices)
+    used = np.flatnonzero((amounts.empty > USED).any(axis=1))
+    insertion = Insertion(lay, lay.possible, np.union1d(near_moves(lay), used))
+    insertion.load(wagons, search.over)
+    search.offer(insertion.plan())
+    _improve_orders(search, insertion)
 
 
-def _search_windows(search: Search, relaxation: Relaxation, amounts: Amounts) -> None:
+def _improve_orders(search: Search, insertion: Insertion) -> None:
+    """Passes over the orders by their first day, until one changes nothing."""
+    order = np.argsort(_release(search.layout), kind="stable")
+    for least_gain_usd in (10.0, *[LEAST_GAIN_USD] * MOST_PASSES):
+        if search.over():
+            break
+        moved = insertion.improve(order, search.over, least_gain_usd)
+        search.offer(insertion.plan())
+        if not moved and least_gain_usd == LEAST_GAIN_USD:
+            break
+
+
+def _search_windows(search: Search, relaxation: Relaxation) -> None:
     """Windows of days with whole loaded runs, in turn, until a full turn brings nothing."""
     lay = search.layout
     if search.plan is None or search.prices is None:
         return
     release, prices = _release(lay), search.prices
-    nets = networks(search, relaxation)
+    relaxation.active |= search.plan.flows.empty > 0
+    nets = networks(search, relaxation.active)
     turn, gained = 0, True
     while gained and not search.over():
         gained = False

@@ -14,7 +14,15 @@ import numpy as np
 
 from optimizer.models.rolling_stock.bounds_kernels import raise_values
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
-from optimizer.models.rolling_stock.insertion_kernels import FAR, Flow, Network, improve_orders, load_all, mend, supply_all
+from optimizer.models.rolling_stock.insertion_kernels import (
+    FAR,
+    Flow,
+    Network,
+    improve_orders,
+    load_all,
+    mend,
+    supply_all,
+)
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.rounding import WholePlan
 
@@ -83,10 +91,12 @@ class Insertion:
     def values(self) -> tuple[Array, Array, Array]:
         """Values (states,), prices of links and of yards by day, USD; :meth:`Bounds.prices` makes a bound of them."""
         mend(self.net, self.flow)
-        lay, net = self.layout, self.net
+        lay = self.layout
         value = self.flow.value[: lay.num_states].reshape(lay.num_sites, lay.days) / SCALE
         after = np.concatenate([value[:, 1:], np.zeros((lay.num_sites, 1))], axis=1)
-        gain = np.where(np.arange(lay.days) >= lay.site_first[:, None], after - value - lay.site_night_usd[:, None], 0.0)
+        gain = np.where(
+            np.arange(lay.days) >= lay.site_first[:, None], after - value - lay.site_night_usd[:, None], 0.0
+        )
         yard_usd = np.zeros((len(lay.yard_room), lay.days))
         for site in np.flatnonzero(lay.site_yard >= 0):
             yard_usd[lay.site_yard[site]] = np.maximum(yard_usd[lay.site_yard[site]], gain[site])

@@ -1,9 +1,9 @@
 """Compiled: wagons put on and taken off loaded runs at their exact marginal cost, the flows around them kept optimal.
 
 Residual network of all types: state ``site * days + day``, one node behind the horizon for each type. Arcs are
-nights, days on hire, and empty runs (move, day), never listed: a state knows its site and day. ``value`` is a potential:
-every open arc has ``cost + value(tail) - value(head) >= 0``, arcs with flow have 0 or less. Arcs of a full yard or
-train path are closed; one that opens again with a negative reduced cost stays out until its flow is mended.
+nights, days on hire, and empty runs (move, day), never listed: a state knows its site and day. ``value`` is a
+potential: every open arc has ``cost + value(tail) - value(head) >= 0``, arcs with flow have 0 or less. Arcs of a full
+yard or train path are closed; one that opens again with a negative reduced cost stays out until its flow is mended.
 
 Money is in whole thousandths of a USD, so that zero is zero.
 """
@@ -228,7 +228,7 @@ def use_slot(net: Network, flow: Flow, slot: int, amount: int) -> None:  # pragm
 @njit(cache=True)
 def push(net: Network, flow: Flow, source: int, target: int, most: int) -> int:  # pragma: no cover
     """Move wagons along the path of :func:`shortest`, set the values by its distances; returns how many, at most."""
-    days, states = net.days, net.sites * net.days
+    days = net.days
     reach = flow.distance[target]
     amount, node = most, target
     while node != source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, lcm
@@ -16,10 +16,20 @@ from optimizer.models.rolling_stock.routes import Place, RouteBook, exact
 from optimizer.models.rolling_stock.wagon_data import Move, Moves, Orders, Spot, WagonType, Wear
 from optimizer.models.rolling_stock.works import Residues, wear_of, work_moves, works_of
 
-__all__ = ["Move", "Moves", "Orders", "Spot", "WagonType", "Wear", "wagon_moves"]
+__all__ = ["Move", "Moves", "Orders", "OutOfTimeError", "Spot", "WagonType", "Wear", "wagon_moves"]
 
 
-def wagon_moves(problem: RollingStock, book: RouteBook | None = None, prune: bool = True) -> Moves:
+class OutOfTimeError(Exception):
+    """Laying out the moves was cut short."""
+
+
+def wagon_moves(
+    problem: RollingStock,
+    book: RouteBook | None = None,
+    prune: bool = True,
+    runs: bool = True,
+    over: Callable[[], bool] = lambda: False,
+) -> Moves:
     """
     Lay out the moves of every type.
 
@@ -31,6 +41,15 @@ def wagon_moves(problem: RollingStock, book: RouteBook | None = None, prune: boo
         Route book to share; a new one by default.
     prune
         Drop empty moves that two others replace in as many days at no more cost.
+    runs
+        False: wagons, orders and yards only, which is all that a plan in which nothing moves is made of.
+    over
+        Asked now and then whether to stop.
+
+    Raises
+    ------
+    OutOfTimeError
+        ``over`` said so.
 
     Returns
     -------
@@ -43,13 +62,16 @@ def wagon_moves(problem: RollingStock, book: RouteBook | None = None, prune: boo
     types: dict[str, WagonType] = {}
     loaded, empty, wear = list[Move](), list[Move](), list[Wear]()
     for wagon_id, row in wagons.items():
-        desk = _Desk(problem, book, row, [order for order in orders.values() if wagon_id in order.suited])
+        asking = [order for order in orders.values() if wagon_id in order.suited] if runs else []
+        desk = _Desk(problem, book, row, asking)
         kind = desk.wagon_type()
         if not kind.first_day:
             continue
         types[wagon_id] = kind
-        loaded += desk.loaded(kind)
-        empty += desk.empty(kind)
+        if not runs:
+            continue
+        loaded += _in_time(desk.loaded(kind), over)
+        empty += _in_time(desk.empty(kind), over)
         empty += work_moves(problem, kind, desk.works, desk.abroad_usd)
         wear += wear_of(problem, row)
     yard_room = yard_rooms(problem, types)
@@ -60,6 +82,13 @@ def wagon_moves(problem: RollingStock, book: RouteBook | None = None, prune: boo
     for kind in types.values():
         owed += sum(units * (kind.homeward.usd(spot.place) or 0) for (spot, _), units in kind.supply.items())
     return Moves(problem.days, types, orders, tuple(loaded), tuple(empty), yard_room, link_room, owed, tuple(wear))
+
+
+def _in_time(moves: Iterable[Move], over: Callable[[], bool]) -> Iterator[Move]:
+    for number, move in enumerate(moves):
+        if not number % 100 and over():
+            raise OutOfTimeError
+        yield move
 
 
 def _orders(problem: RollingStock, wagons: Mapping[str, Mapping[str, Any]]) -> dict[str, Orders]:

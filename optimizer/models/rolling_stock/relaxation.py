@@ -16,24 +16,28 @@ from functools import cached_property
 
 import highspy
 import numpy as np
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csc_matrix
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.bounds import Bounds
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
-from optimizer.solvers.highs import make_highs, run_highs
+from optimizer.solvers.highs import THREADS, make_highs, run_highs
 
 NEAREST, NEAREST_DEPOTS = 3, 12
 """Empty runs of the first round: from each site to so many nearest sites, and to hire places among so many nearest."""
 TOLERANCE_USD = 1e-3
 COMPANY_USD = 2.0
 """An empty move that a price asks for on one day is let in on days on which it costs at most this much too much."""
+DEAR_USD = 100.0
+"""Empty runs that cost so much too much leave the programme of the gradient method."""
 MOST_PER_STATE = 2
 """Empty runs let in at a state in one round."""
 EVEN = 1e-7
 """A share of a wagon that counts as none."""
 WHOLE = {"mip_max_nodes": 200, "mip_max_stall_nodes": 100}
 """Work of a search for whole loaded runs."""
+STEPS = 600
+"""Steps of the gradient method between two looks at the columns."""
 RELAXED = {"solver": "ipm", "run_crossover": "off", "ipm_optimality_tolerance": 1e-5}
 
 
@@ -71,12 +75,88 @@ class Part:
 
 @dataclass(frozen=True)
 class Solved:
-    """Amounts of the part, and prices: values (states,), links and yards by day. Zero outside the part."""
+    """
+    Amounts of the part, and prices: values (states,), links and yards by day. Zero outside the part.
+
+    ``order_usd`` are the prices of the rows of orders, ``tonnes`` what they leave and take too much.
+    """
 
     amounts: Amounts
     value: Array
     link_usd: Array
     yard_usd: Array
+    order_usd: Array
+    tonnes: Array
+
+
+@dataclass(frozen=True)
+class Programme:
+    """
+    A part as arrays. Columns: nights, hires, loaded runs, empty runs, unserved and spare tonnes of orders; rows:
+    states, orders, their roundings, train paths, yards.
+    """
+
+    matrix: csc_array
+    cost: Array
+    lower: Array
+    upper: Array
+    row_lower: Array
+    row_upper: Array
+    nights: Array
+    hires: Array
+    choices: Array
+    runs: tuple[Array, Array]
+    orders: Array
+    inside: Array
+    cuts: slice
+    links: tuple[Array, Array]
+    yards: tuple[Array, Array]
+    whole: bool
+
+    @property
+    def first_choice(self) -> int:
+        return len(self.nights) + len(self.hires)
+
+    def highs(self) -> highspy.HighsLp:
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = self.matrix.shape
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = self.cost, self.lower, self.upper
+        lp.row_lower_, lp.row_upper_ = self.row_lower, self.row_upper
+        if self.whole:
+            kinds = np.zeros(lp.num_col_, dtype=bool)
+            kinds[self.first_choice : self.first_choice + len(self.choices)] = True
+            lp.integrality_ = [highspy.HighsVarType.kInteger if k else highspy.HighsVarType.kContinuous for k in kinds]
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = self.matrix.indptr
+        lp.a_matrix_.index_, lp.a_matrix_.value_ = self.matrix.indices, self.matrix.data
+        return lp
+
+    def read(self, layout: Layout, primal: Array, dual: Array) -> Solved:
+        """Amounts and prices of a solution."""
+        cuts = np.cumsum([len(self.nights), len(self.hires), len(self.choices), len(self.runs[0])])
+        amounts = Amounts.none(layout)
+        amounts.stand[self.nights], amounts.hire[self.hires], amounts.choice[self.choices], amounts.empty[self.runs] = (
+            np.maximum(part, 0.0) for part in np.split(primal[: cuts[-1]], cuts[:-1])
+        )
+        rows = np.cumsum([int(self.inside.sum()), len(self.orders)])
+        at = self.cuts.stop
+        value = np.zeros(layout.num_states)
+        value[self.inside] = dual[: rows[0]]
+        link_usd = np.zeros((len(layout.link_room), layout.days))
+        yard_usd = np.zeros((len(layout.yard_room), layout.days))
+        link_usd[self.links] = np.maximum(0.0, -dual[at : at + len(self.links[0])])
+        yard_usd[self.yards] = np.maximum(0.0, -dual[at + len(self.links[0]) :])
+        return Solved(amounts, value, link_usd, yard_usd, dual[rows[0] : at], primal[cuts[-1] :])
+
+    def write(self, layout: Layout, solved: Solved) -> tuple[Array, Array]:
+        """The columns and rows of an earlier solution of the same part, with other runs, links and yards perhaps."""
+        amounts = solved.amounts
+        primal = [amounts.stand[self.nights], amounts.hire[self.hires], amounts.choice[self.choices]]
+        prices = [-solved.link_usd[self.links], -solved.yard_usd[self.yards]]
+        return (
+            np.concatenate([*primal, amounts.empty[self.runs], solved.tonnes]),
+            np.concatenate([solved.value[self.inside], solved.order_usd, *prices]),
+        )
 
 
 class Relaxation:
@@ -173,6 +253,51 @@ class Relaxation:
         -------
         Solved, or None when it was cut short. With ``whole`` the prices are zero.
         """
+        programme = self._programme(part, fixed, value, serve_all, whole)
+        highs = make_highs(options, WHOLE if whole is not None else RELAXED)
+        highs.passModel(programme.highs())
+        lay, choices = self.layout, programme.choices
+        if start is not None:
+            known = programme.first_choice + np.arange(len(choices))
+            highs.setSolution(len(known), known.astype(np.int32), start.choice[choices].astype(float))
+        outcome = run_highs(highs, options, whole is not None, 0.0)
+        if not outcome.status.has_plan or (whole is None and outcome.bound is None):
+            return None
+        solution = highs.getSolution()
+        dual = np.array(solution.row_dual) if whole is None else np.zeros(len(programme.row_lower))
+        return programme.read(lay, np.array(solution.col_value), dual)
+
+    def approach(self, part: Part, fixed: Amounts, value: Array, start: Solved | None, options: SolveOptions) -> Solved:
+        """
+        Near the optimum of a part by ``STEPS`` steps of the primal-dual hybrid gradient method, from a start.
+
+        For programmes too large for the interior point method (Applegate et al. 2021); a few per thousand off.
+        """
+        from ortools.pdlp import solvers_pb2
+        from ortools.pdlp.python import pdlp
+
+        programme = self._programme(part, fixed, value, False, None)
+        quadratic = pdlp.QuadraticProgram()
+        quadratic.resize_and_initialize(programme.matrix.shape[1], programme.matrix.shape[0])
+        quadratic.objective_vector = programme.cost
+        quadratic.constraint_matrix = csc_matrix(programme.matrix)
+        quadratic.constraint_lower_bounds, quadratic.constraint_upper_bounds = programme.row_lower, programme.row_upper
+        quadratic.variable_lower_bounds, quadratic.variable_upper_bounds = programme.lower, programme.upper
+        parameters = solvers_pb2.PrimalDualHybridGradientParams(num_threads=THREADS)
+        parameters.termination_criteria.iteration_limit = STEPS
+        parameters.termination_criteria.simple_optimality_criteria.eps_optimal_relative = 1e-6
+        if options.time_limit_s is not None:
+            parameters.termination_criteria.time_sec_limit = options.time_limit_s
+        begin = None
+        if start is not None:
+            begin = pdlp.PrimalAndDualSolution()
+            begin.primal_solution, begin.dual_solution = programme.write(self.layout, start)
+        found = pdlp.primal_dual_hybrid_gradient(quadratic, parameters, begin)
+        return programme.read(self.layout, found.primal_solution, found.dual_solution)
+
+    def _programme(
+        self, part: Part, fixed: Amounts, value: Array, serve_all: bool, whole: tuple[Array, Array] | None
+    ) -> Programme:
         lay, days = self.layout, self.layout.days
         inside = np.tile((np.arange(days) >= part.first) & (np.arange(days) < part.last), lay.num_sites)
         row_of = np.cumsum(inside) - 1
@@ -236,41 +361,21 @@ class Relaxation:
             shape=(at + len(room), arcs + 2 * len(orders)),
         )
         supply = (lay.supply + self._carried_over(fixed))[inside]
-        lp = highspy.HighsLp()
-        lp.num_row_, lp.num_col_ = matrix.shape
-        lp.col_cost_ = np.concatenate([cost, lay.unserved_usd[orders], np.zeros(len(orders))])
-        lower, upper = np.zeros(lp.num_col_), np.full(lp.num_col_, np.inf)
+        columns_all = arcs + 2 * len(orders)
+        lower, upper = np.zeros(columns_all), np.full(columns_all, np.inf)
         upper[arcs : arcs + len(orders)] = 0.0 if serve_all else lay.quantity_t[orders]
         upper[arcs + len(orders) :] = np.maximum(lay.most_t - lay.quantity_t, 0.0)[orders]
         if whole is not None:
             lower[first_choice:first_empty], upper[first_choice:first_empty] = (bound[choices] for bound in whole)
-            kinds = np.zeros(lp.num_col_, dtype=np.int64)
-            kinds[first_choice:first_empty] = 1
-            lp.integrality_ = [highspy.HighsVarType.kInteger if k else highspy.HighsVarType.kContinuous for k in kinds]
-        lp.col_lower_, lp.col_upper_ = lower, upper
-        lp.row_lower_ = np.concatenate([-supply, lay.quantity_t[orders], cut_low[mine], np.full(len(room), -np.inf)])
-        lp.row_upper_ = np.concatenate([-supply, lay.quantity_t[orders], cut_high[mine], room])
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        highs = make_highs(options, WHOLE if whole is not None else RELAXED)
-        highs.passModel(lp)
-        if start is not None:
-            known = np.arange(first_choice, first_empty)
-            highs.setSolution(len(known), known.astype(np.int32), start.choice[choices].astype(float))
-        outcome = run_highs(highs, options, whole is not None, 0.0)
-        if not outcome.status.has_plan or (whole is None and outcome.bound is None):
-            return None
-        solution = highs.getSolution()
-        dual, primal = np.array(solution.row_dual), np.array(solution.col_value)
-        amounts = Amounts.none(lay)
-        amounts.stand[nights], amounts.hire[hires] = primal[: cuts[0]], primal[cuts[0] : cuts[1]]
-        amounts.choice[choices], amounts.empty[move, day] = primal[first_choice:first_empty], primal[first_empty:arcs]
-        worths, link_usd, yard_usd = (np.zeros(shape) for shape in (lay.num_states, links.shape, yards.shape))
-        if whole is None:
-            worths[inside] = dual[:states]
-            link_usd[link, link_day] = np.maximum(0.0, -dual[at : at + len(link)])
-            yard_usd[yard, yard_day] = np.maximum(0.0, -dual[at + len(link) :])
-        return Solved(amounts, worths, link_usd, yard_usd)
+        return Programme(
+            matrix=matrix, cost=np.concatenate([cost, lay.unserved_usd[orders], np.zeros(len(orders))]),
+            lower=lower, upper=upper,
+            row_lower=np.concatenate([-supply, lay.quantity_t[orders], cut_low[mine], np.full(len(room), -np.inf)]),
+            row_upper=np.concatenate([-supply, lay.quantity_t[orders], cut_high[mine], room]),
+            nights=nights, hires=hires, choices=choices, runs=(move, day), orders=orders, inside=inside,
+            cuts=slice(states + len(orders), at), links=(link, link_day), yards=(yard, yard_day),
+            whole=whole is not None,
+        )  # fmt: skip
 
     def _carried_over(self, fixed: Amounts) -> Array:
         """(states,) wagons that fixed flows bring, less those they take."""
@@ -314,6 +419,12 @@ class Relaxation:
             rows.append(int(links.sum()) + in_yard[yard[kept], night[kept]])
             columns.append(np.flatnonzero(kept))
         return links, yards, (np.concatenate(rows), np.concatenate(columns))
+
+    def shrink(self, solved: Solved) -> None:
+        """Let go of empty runs that are not used and far too dear at the prices found."""
+        lay = self.layout
+        cost = self.bounds.reduced_usd(solved.value.reshape(lay.num_sites, lay.days), solved.link_usd)
+        self.active &= (cost < DEAR_USD) | (solved.amounts.empty > 0)
 
     def grow(self, part: Part, solved: Solved, fixed: Amounts, value: Array) -> int:
         """Let in the empty runs, links and yards that a part asks for; how many."""
