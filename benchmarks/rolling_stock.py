@@ -15,7 +15,7 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.allocate import solve_exact, solve_whole
 from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
-from optimizer.models.rolling_stock.engine import solve_by_parts
+from optimizer.models.rolling_stock.engine import solve_by_parts, solve_engine
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.verify import verify_wagons
 from optimizer.result import Outcome, Progress, relative_gap
@@ -38,45 +38,72 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="time limit of each run")
     parser.add_argument("--gap", type=float, default=0.001, help="relative gap asked for")
     parser.add_argument("--rungs", default="", help=f"measure the engine on these rungs instead: {', '.join(SIZES)}")
+    parser.add_argument("--peers", default="", help="the engine beside the compact programmes on these rungs instead")
     parser.add_argument("--seed", type=int, default=1, help="seed of the rungs")
     options = parser.parse_args(argv)
     if options.rungs:
         _ladder(options)
+    if options.peers:
+        _peers(options)
+    if options.rungs or options.peers:
         return
     corridor = apply_scenario(read_instance(options.instance), options.scenario)
     tables = {**corridor.tables, "orders": corridor.table("orders").iloc[: options.orders]}
     problem = RollingStock(replace(corridor, tables=tables))
-    rows: list[tuple[object, ...]] = []
-    for name, solver, solve in WAYS:
-        start = time.perf_counter()
-        outcome = solve(problem, SolveOptions(solver=solver, time_limit_s=options.seconds, gap=options.gap))
-        seconds = time.perf_counter() - start
-        if outcome.solution is None or outcome.cost is None:
-            rows.append((name, solver, outcome.status.value, "-", outcome.bound or 0.0, "-", seconds))
-            continue
-        if broken := verify_wagons(problem, outcome.solution, outcome.cost):
-            raise RuntimeError(f"{name}, {solver}: {broken[0]}")
-        gap = 100 * relative_gap(outcome.cost, outcome.bound or 0.0)
-        rows.append((name, solver, outcome.status.value, outcome.cost, outcome.bound or 0.0, gap, seconds))
     print_table(
         f"Rolling stock: {Path(options.instance).name}, {len(tables['orders'])} orders, {problem.days} days",
-        ("formulation", "solver", "status", "cost USD", "bound USD", "gap %", "seconds"),
-        rows,
+        PEER_COLUMNS, [_peer(problem, way, options) for way in WAYS], _peer_note(options),
+    )  # fmt: skip
+
+
+PEER_COLUMNS = ("formulation", "solver", "status", "cost USD", "bound USD", "gap %", "seconds")
+
+
+def _peer(
+    problem: RollingStock, way: tuple[str, str, Callable[..., Outcome]], options: argparse.Namespace
+) -> tuple[object, ...]:
+    """One line: a formulation and solver on a problem."""
+    name, solver, solve = way
+    start = time.perf_counter()
+    outcome = solve(problem, SolveOptions(solver=solver, time_limit_s=options.seconds, gap=options.gap))
+    seconds = time.perf_counter() - start
+    if outcome.solution is None or outcome.cost is None:
+        return name, solver, outcome.status.value, "-", outcome.bound or 0.0, "-", seconds
+    if broken := verify_wagons(problem, outcome.solution, outcome.cost):
+        raise RuntimeError(f"{name}, {solver}: {broken[0]}")
+    gap = 100 * relative_gap(outcome.cost, outcome.bound or 0.0)
+    return name, solver, outcome.status.value, outcome.cost, outcome.bound or 0.0, gap, seconds
+
+
+def _peer_note(options: argparse.Namespace) -> str:
+    return (
         f"Asked for a gap of {100 * options.gap:g} % within {options.seconds:g} s, building included. "
-        "A run stopped without a plan shows the plan in which nothing moves.",
+        "A run stopped without a plan shows the plan in which nothing moves."
     )
+
+
+def _peers(options: argparse.Namespace) -> None:
+    """The engine beside the compact programmes on generated fleets, each with the same time."""
+    for rung in options.peers.split(","):
+        problem = _rung(rung, options.seed)
+        ways = (("engine", "highs", solve_by_parts), *WAYS)
+        rows = [_peer(problem, way, options) for way in ways]
+        print_table(f"Rung {rung}, seed {options.seed}", PEER_COLUMNS, rows, _peer_note(options))
+
+
+def _rung(rung: str, seed: int) -> RollingStock:
+    network = apply_scenario(read_instance(INSTANCES / "kazakhstan-pakistan"), None) if rung == "L" else None
+    return RollingStock(apply_scenario(wagon_ladder(rung, seed, network=network), "base"))  # type: ignore[arg-type]
 
 
 def _ladder(options: argparse.Namespace) -> None:
     """The engine on generated fleets: when the last bound and the plans within 3% and 1% came, and where it ended."""
-    network = apply_scenario(read_instance(INSTANCES / "kazakhstan-pakistan"), None)
     rows: list[tuple[object, ...]] = []
     for rung in options.rungs.split(","):
-        instance = wagon_ladder(rung, options.seed, network=network if rung == "L" else None)
-        problem = RollingStock(apply_scenario(instance, "base"))
+        problem = _rung(rung, options.seed)
         seen: list[Progress] = []
         start = time.perf_counter()
-        outcome = solve_by_parts(
+        outcome = solve_engine(
             problem, SolveOptions(time_limit_s=options.seconds, gap=options.gap, on_progress=seen.append)
         )
         seconds = time.perf_counter() - start
@@ -84,7 +111,7 @@ def _ladder(options: argparse.Namespace) -> None:
             raise RuntimeError(f"rung {rung}: no plan")
         if broken := verify_wagons(problem, outcome.solution, outcome.cost):
             raise RuntimeError(f"rung {rung}: {broken[0]}")
-        bound, standing = outcome.bound, seen[0].cost
+        bound, standing = outcome.bound, seen[0].cost if seen else None
         last = [p.elapsed_s for p in seen if p.bound is not None and p.bound >= bound * (1 - 1e-9)]
         first = [p.elapsed_s for p in seen if p.cost is not None and standing is not None and p.cost < standing]
         within = [
