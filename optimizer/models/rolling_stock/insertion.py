@@ -28,8 +28,10 @@ from optimizer.models.rolling_stock.rounding import WholePlan
 
 BATCH = 100
 """Orders or loaded runs between two looks at the clock."""
-LEAST_GAIN_USD, FARTHEST_USD = 0.01, 400.0
-"""Least gain of a change, and largest detour of the flows around it."""
+LEAST_GAIN_USD = 0.01
+WIDE_STATES = 12_000
+WIDE, NARROW = (1e6, 50), (400.0, 6)
+"""Up to so many states and above: largest detour of the flows around a change, USD, and tries in vain of an order."""
 NEAREST, NEAREST_DEPOTS = 12, 20
 """Empty moves kept: from and to each site so many nearest sites, and hire places among so many nearest."""
 
@@ -53,9 +55,10 @@ class Insertion:
         self.net = _network(layout, self.moves)
         self.flow = _start(layout, self.net, possible[self.moves])
         thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
+        self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
         self._orders = (layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths))
 
-    def load(self, wagons: Array, over: Callable[[], bool], farthest_usd: float = FARTHEST_USD) -> None:
+    def load(self, wagons: Array, over: Callable[[], bool]) -> None:
         """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""
         used = np.flatnonzero(wagons)
         used = used[np.argsort(self.layout.choice_day[used], kind="stable")]
@@ -63,17 +66,11 @@ class Insertion:
         for at in range(0, len(used), BATCH):
             if over():
                 break
-            load_all(self.net, self.flow, wanted, used[at : at + BATCH], round(farthest_usd * SCALE))
+            load_all(self.net, self.flow, wanted, used[at : at + BATCH], round(self.farthest_usd * SCALE))
 
-    def improve(
-        self,
-        orders: Array,
-        over: Callable[[], bool],
-        least_gain_usd: float = LEAST_GAIN_USD,
-        farthest_usd: float = FARTHEST_USD,
-    ) -> int:
+    def improve(self, orders: Array, over: Callable[[], bool], least_gain_usd: float = LEAST_GAIN_USD) -> int:
         """Let orders, in turn, add, drop and exchange wagons while it pays; how many wagons moved."""
-        moved, limits = 0, (round(least_gain_usd * SCALE), round(farthest_usd * SCALE))
+        moved, limits = 0, (round(least_gain_usd * SCALE), round(self.farthest_usd * SCALE))
         for at in range(0, len(orders), BATCH):
             if over():
                 break
@@ -108,8 +105,10 @@ def _whole(usd: Array) -> Array:
 
 
 def near_moves(layout: Layout) -> Array:
-    """Numbers of the empty moves between near sites, and to hire places."""
+    """Numbers of the empty moves between near sites, and to hire places; all moves of a small network."""
     lay = layout
+    if lay.num_states <= WIDE_STATES:
+        return np.arange(len(lay.empty_usd))
     depot = np.isfinite(lay.site_hire_usd)[lay.empty_to]
     kept = np.zeros(len(lay.empty_usd), dtype=bool)
     for ends in (lay.empty_from, lay.empty_to):
@@ -179,7 +178,7 @@ def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
         distance=np.full(nodes, FAR, dtype=np.int64), parent_kind=np.zeros(nodes, dtype=np.int8),
         parent_move=np.zeros(nodes, dtype=np.int32), parent=np.zeros(nodes, dtype=np.int64),
         seen=np.zeros(nodes, dtype=np.int64), heap=np.zeros(nodes, dtype=np.int64),
-        place=np.full(nodes, -1, dtype=np.int64), count=np.zeros(2, dtype=np.int64),
+        place=np.full(nodes, -1, dtype=np.int64), sizes=np.zeros(2, dtype=np.int64),
     )  # fmt: skip
 
 

@@ -17,7 +17,6 @@ from numba import njit
 
 FAR = 1 << 60
 NIGHT, HIRE, RUN = 0, 1, 2
-MOST_REFUSED = 6
 
 
 class Network(NamedTuple):
@@ -67,7 +66,7 @@ class Flow(NamedTuple):
     seen: np.ndarray  # nodes touched
     heap: np.ndarray
     place: np.ndarray  # (nodes,) place in the heap, -1: not in it, -2: settled
-    count: np.ndarray  # [touched, heap size]
+    sizes: np.ndarray  # [touched, heap size]
 
 
 @njit(cache=True)
@@ -87,11 +86,11 @@ def _lift(flow: Flow, node: int) -> None:  # pragma: no cover
 
 @njit(cache=True)
 def _pop(flow: Flow) -> int:  # pragma: no cover
-    heap, place, distance, count = flow.heap, flow.place, flow.distance, flow.count
+    heap, place, distance, sizes = flow.heap, flow.place, flow.distance, flow.sizes
     top = heap[0]
     place[top] = -2
-    count[1] -= 1
-    size = count[1]
+    sizes[1] -= 1
+    size = sizes[1]
     if size:
         node = heap[size]
         at = 0
@@ -116,26 +115,26 @@ def _relax(flow: Flow, node: int, distance: int, kind: int, move: int, parent: i
     if distance >= flow.distance[node]:
         return
     if flow.distance[node] == FAR:
-        flow.seen[flow.count[0]] = node
-        flow.count[0] += 1
+        flow.seen[flow.sizes[0]] = node
+        flow.sizes[0] += 1
     flow.distance[node] = distance
     flow.parent_kind[node] = kind
     flow.parent_move[node] = move
     flow.parent[node] = parent
     if flow.place[node] == -1:
-        flow.place[node] = flow.count[1]
-        flow.count[1] += 1
+        flow.place[node] = flow.sizes[1]
+        flow.sizes[1] += 1
     _lift(flow, node)
 
 
 @njit(cache=True)
 def _clear(flow: Flow) -> None:  # pragma: no cover
-    for i in range(flow.count[0]):
+    for i in range(flow.sizes[0]):
         node = flow.seen[i]
         flow.distance[node] = FAR
         flow.place[node] = -1
-    flow.count[0] = 0
-    flow.count[1] = 0
+    flow.sizes[0] = 0
+    flow.sizes[1] = 0
 
 
 @njit(cache=True)
@@ -143,7 +142,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
     """Least reduced cost of moving a wagon from ``source`` to ``target``; FAR when above ``limit``. Scratch is kept."""
     days, states, value = net.days, net.sites * net.days, flow.value
     _relax(flow, source, 0, -1, -1, -1)
-    while flow.count[1]:
+    while flow.sizes[1]:
         node = flow.heap[0]
         here = flow.distance[node]
         if here > limit:
@@ -267,7 +266,7 @@ def push(net: Network, flow: Flow, source: int, target: int, most: int) -> int: 
         for i in range(low, high):
             use_slot(net, flow, net.link[i] + tail % days, sign * amount)
         node = before
-    for i in range(flow.count[0]):
+    for i in range(flow.sizes[0]):
         node = flow.seen[i]
         if flow.distance[node] < reach:
             flow.value[node] += flow.distance[node] - reach
@@ -327,7 +326,9 @@ def supply_all(net: Network, flow: Flow, supply: np.ndarray) -> bool:  # pragma:
 
     A negative supply takes wagons from behind the horizon, which is a hire.
     """
-    for state in np.flatnonzero(supply):
+    for state in range(len(supply)):
+        if not supply[state]:
+            continue
         end = net.sites * net.days + net.kind[state // net.days]
         left = abs(supply[state])
         one, two = (state, end) if supply[state] > 0 else (end, state)
@@ -359,12 +360,13 @@ def improve_orders(
     penalty: np.ndarray,
     least_gain: int,
     farthest: int,
+    patience: int,
 ) -> int:  # pragma: no cover
     """
     Add, drop and exchange wagons of each order while one of it pays; how many wagons moved.
 
     Tonnes are in whole thousandths, the penalty in thousandths of a USD a tonne. Nothing is moved that costs more than
-    ``farthest`` above its price, and an order is left after ``MOST_REFUSED`` tries in vain.
+    ``farthest`` above its price, and an order is left after ``patience`` tries in vain.
     """
     moved = 0
     for o in orders:
@@ -429,7 +431,7 @@ def improve_orders(
             if done == 0:
                 refused[off - low + 1, on - low + 1] = True
                 in_vain += 1
-                if in_vain == MOST_REFUSED:
+                if in_vain == patience:
                     break
             moved += done
     return moved
@@ -455,7 +457,7 @@ def _mend_arc(
             return
         _clear(flow)
         if shortest(net, flow, head, tail, -reduced - 1) == FAR:
-            for i in range(flow.count[0]):
+            for i in range(flow.sizes[0]):
                 node = flow.seen[i]
                 if flow.distance[node] < -reduced:
                     flow.value[node] += flow.distance[node] + reduced
