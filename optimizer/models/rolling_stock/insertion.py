@@ -56,7 +56,7 @@ class Insertion:
         self.flow = _start(layout, self.net, possible[self.moves])
         thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
         self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
-        self._orders = (layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths))
+        self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
 
     def load(self, wagons: Array, over: Callable[[], bool]) -> None:
         """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""
@@ -70,11 +70,15 @@ class Insertion:
 
     def improve(self, orders: Array, over: Callable[[], bool], least_gain_usd: float = LEAST_GAIN_USD) -> int:
         """Let orders, in turn, add, drop and exchange wagons while it pays; how many wagons moved."""
-        moved, limits = 0, (round(least_gain_usd * SCALE), round(self.farthest_usd * SCALE))
+        moved, least_gain, farthest = 0, round(least_gain_usd * SCALE), round(self.farthest_usd * SCALE)
+        start, load, quantity, most, penalty = self._orders
         for at in range(0, len(orders), BATCH):
             if over():
                 break
-            moved += improve_orders(self.net, self.flow, orders[at : at + BATCH], *self._orders, *limits)
+            moved += improve_orders(
+                self.net, self.flow, orders[at : at + BATCH], start, load, quantity, most, penalty, least_gain, farthest,
+                self.patience,
+            )  # fmt: skip
         return moved
 
     def plan(self) -> WholePlan:
