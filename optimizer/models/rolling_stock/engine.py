@@ -125,7 +125,9 @@ def _nothing_moves(problem: RollingStock) -> Outcome:
     if problem.serve_all:
         return Outcome(Status.NO_SOLUTION, bound=0.0)
     moves = wagon_moves(problem, runs=False)
-    return Outcome(Status.FEASIBLE, plan_tables(moves, {}, {}), float(plan_cost(moves, {}, {})), 0.0)
+    solution = dict(plan_tables(moves, {}, {}))
+    solution["unserved"] = solution["unserved"].assign(reason="there was no time to look for wagons")
+    return Outcome(Status.FEASIBLE, solution, float(plan_cost(moves, {}, {})), 0.0)
 
 
 def _columns(moves: Moves) -> int:

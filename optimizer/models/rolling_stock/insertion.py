@@ -76,8 +76,8 @@ class Insertion:
             if over():
                 break
             moved += improve_orders(
-                self.net, self.flow, orders[at : at + BATCH], start, load, quantity, most, penalty, least_gain, farthest,
-                self.patience,
+                self.net, self.flow, orders[at : at + BATCH], start, load, quantity, most, penalty, least_gain,
+                farthest, self.patience,
             )  # fmt: skip
         return moved
 
