@@ -31,6 +31,7 @@ COMMANDS = {
     "switch": "Find where the best ports switch as a rate, dwell, premium or capacity changes.",
     "compare": "Compare two scenarios: what moves, and what each cause costs.",
     "serve": "Serve a page with levers that solve port choice again as they are turned.",
+    "fleet": "How many wagons to buy or hire, and what one more wagon, train path or locomotive is worth.",
     "gauge": "Where the gauge should change: regret, break-even, sensitivity, simulation.",
     "generate": "Make a seeded instance of any size.",
     "convert": "Copy an instance to a directory, .zip or .xlsx.",

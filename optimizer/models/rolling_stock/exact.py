@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
@@ -51,17 +52,30 @@ class WagonModel:
     stand: dict[State, Any] = field(default_factory=dict)
     hire: dict[State, Any] = field(default_factory=dict)
     unserved: dict[str, Any] = field(default_factory=dict)
+    buy: dict[tuple[str, Spot], Any] = field(default_factory=dict)
 
 
 def _name(*parts: Any) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", "_".join(str(part) for part in parts))
 
 
-def build(problem: RollingStock, moves: Moves | None = None) -> WagonModel:
-    """State the programme of the module docstring for a problem of kind wagons."""
+def build(
+    problem: RollingStock, moves: Moves | None = None, buy_usd: Mapping[tuple[str, Spot], float] | None = None
+) -> WagonModel:
+    """State the programme of the module docstring for a problem of kind wagons.
+
+    ``buy_usd`` opens whole wagons to buy, at so much each, that stand at a spot from its first day on.
+    """
     moves = moves or wagon_moves(problem)
     model = WagonModel(moves, pulp.LpProblem("rolling_stock", pulp.LpMinimize))
+    for number, (wagon_id, spot) in enumerate(buy_usd or {}):
+        name = _name("buy", wagon_id, spot.node_id, spot.gauge_mm, number)
+        model.buy[wagon_id, spot] = model.programme.add_variable(name, 0, None, pulp.LpInteger)
     _add_variables(model, problem.serve_all)
+    if buy_usd:
+        model.programme.setObjective(
+            model.programme.objective + pulp.LpAffineExpression([(model.buy[key], usd) for key, usd in buy_usd.items()])
+        )
     _balance_stock(model)
     _carry_orders(model)
     _fit_yards(model)
@@ -119,6 +133,8 @@ def _balance_stock(model: WagonModel) -> None:
                 terms.append((before, 1 if variables is model.stand else -1))
         if state in model.hire:
             terms.append((model.hire[state], 1))
+        if (wagon_id, place) in model.buy and day == model.moves.types[wagon_id].first_day[place]:
+            terms.append((model.buy[wagon_id, place], 1))
         supply = model.moves.types[wagon_id].supply.get((place, day), 0)
         name = _name("stock", wagon_id, place[0], place[1], f"d{day}", number)
         model.programme.addConstraint(pulp.LpAffineExpression(terms) == -supply, name)
@@ -194,6 +210,9 @@ def _keep_maintained(model: WagonModel) -> None:
         for (wagon_id, _, day), variable in model.hire.items():
             if wagon_id == wear.wagon_id:
                 taken[day].append((variable, float(wear.hired)))
+        for (wagon_id, spot), variable in model.buy.items():
+            if wagon_id == wear.wagon_id:
+                taken[model.moves.types[wagon_id].first_day[spot]].append((variable, float(wear.every)))
         before: Any = None
         for day in range(model.moves.days):
             name = _name(wear.unit, "left", wear.wagon_id, f"d{day}", number)

@@ -21,7 +21,7 @@ def kpis(problem: RollingStock, solution: Solution) -> Mapping[str, float | str]
         from optimizer.models.rolling_stock.report_locomotives import kpis_trains
 
         return kpis_trains(problem, solution)
-    figures = _by_type(problem, solution)
+    figures = fleet_figures(problem, solution)
     loaded, empty = (sum(f[key] for f in figures.values()) for key in ("loaded_km", "empty_km"))
     unserved = float(solution["unserved"]["quantity_t"].sum())
     runs = solution["runs"]
@@ -73,7 +73,7 @@ def place_names(problem: RollingStock) -> dict[str, str]:
     return dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["name"], strict=True))
 
 
-def _by_type(problem: RollingStock, solution: Solution) -> dict[str, dict[str, float]]:
+def fleet_figures(problem: RollingStock, solution: Solution) -> dict[str, dict[str, float]]:
     """Stand, peaks and kilometres of each type.
 
     A wagon counts as used from its first departure: the wagons of a type in use on a day are those that ever left by
@@ -107,7 +107,7 @@ def _by_type(problem: RollingStock, solution: Solution) -> dict[str, dict[str, f
 def _fleet_table(problem: RollingStock, solution: Solution) -> Table:
     gauges = {row["wagon_id"]: "/".join(row["gauges_mm"]) for row in problem.table("wagons").to_dict("records")}
     rows = []
-    for wagon_id, f in _by_type(problem, solution).items():
+    for wagon_id, f in fleet_figures(problem, solution).items():
         if not f["stand"] and not f["hired_peak"]:
             continue
         km = f["loaded_km"] + f["empty_km"]
