@@ -863,6 +863,44 @@ def train_corridors(draw: st.DrawFn) -> Corridor:
     return corridor_from_rows(rows, {"horizon": {"days": 4}})
 
 
+@st.composite
+def shop_corridors(draw: st.DrawFn) -> Corridor:
+    """Corridors for locomotives that must go to shops, with connection times and minutes of departure; few units."""
+    rows = rows_of(draw(train_corridors()))
+    rows["train_services"] = rows["train_services"][:3]
+    for train in rows["train_services"]:
+        train["depart_min"] = draw(st.sampled_from((0, 45, 600)))
+    for loco in rows["locomotives"]:
+        if draw(st.booleans(), label="days limited"):
+            loco["maintenance_days"] = draw(st.sampled_from((0.5, 1, 2)))
+        if draw(st.booleans(), label="km limited"):
+            loco["maintenance_km"] = draw(st.sampled_from((160, 400)))
+    for stock in rows["fleet"]:
+        stock["units"] = min(2, stock["units"])
+        stock["days_since_maintenance"] = draw(st.sampled_from((0, 0.5)))
+        stock["km_since_maintenance"] = draw(st.sampled_from((0, 100)))
+    places = len(rows["nodes"])
+    rows["shop_windows"] = []
+    for loco in rows["locomotives"]:
+        node, begin = f"p{draw(st.integers(0, places - 1))}", 0
+        for n in range(draw(st.integers(0, 2), label="windows")):
+            begin += draw(st.sampled_from((0, 300, 900)))
+            until = begin + draw(st.sampled_from((120, 480)))
+            rows["shop_windows"].append(
+                {
+                    "window_id": f"{loco['loco_id']}{n}",
+                    "loco_id": loco["loco_id"],
+                    "node_id": node,
+                    "from_min": begin,
+                    "until_min": until,
+                    "units": draw(st.integers(1, 2)),
+                }
+            )
+            begin = until
+    config = {"horizon": {"days": 4}, "rolling_stock": {"connection_min": draw(st.sampled_from((0, 30)))}}
+    return corridor_from_rows(rows, config)
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # 3f. Gauge choice
 # --------------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_strip)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_strip)]
 PositiveCount = Annotated[int, Field(ge=1), BeforeValidator(_strip)]
 Day = Annotated[int, Field(ge=0), BeforeValidator(_strip)]
+MinuteOfDay = Annotated[int, Field(ge=0, lt=1440), BeforeValidator(_strip)]
 Year = Annotated[int, Field(ge=1800, le=2200), BeforeValidator(_strip)]
 Flag = Annotated[bool, BeforeValidator(_strip)]
 Gauge = Annotated[Literal[1520, 1435, 1676], BeforeValidator(lambda v: int(v) if str(v).strip().isdigit() else v)]
@@ -383,6 +384,8 @@ class Locomotive(Row):
     max_speed_kmh: Positive = Field(description="largest speed")
     typical_trailing_gross_t: Positive | None = Field(None, description="usual train mass")
     cost_usd_per_day: NonNegative = Field(description="cost of one unit a day")
+    maintenance_days: Positive | None = Field(None, description="longest time between two visits to a shop")
+    maintenance_km: Positive | None = Field(None, description="longest run between two visits to a shop")
 
 
 class FleetStock(Row):
@@ -398,8 +401,10 @@ class FleetStock(Row):
     units: PositiveCount = Field(description="number of wagons or locomotives")
     from_day: Day = Field(0, description="first day they are free")
     residue: Residue = Field("", description="what the last load left in the wagons; empty = clean")
-    km_since_maintenance: NonNegative = Field(0.0, description="kilometres of each wagon since its last workshop")
-    days_since_maintenance: NonNegative = Field(0.0, description="days under way of each wagon since then")
+    km_since_maintenance: NonNegative = Field(0.0, description="kilometres of each unit since its last workshop")
+    days_since_maintenance: NonNegative = Field(
+        0.0, description="wagons: days under way of each since then; locomotives: days since then, on day 0"
+    )
 
 
 class WagonWork(Row):
@@ -415,6 +420,17 @@ class WagonWork(Row):
     days: PositiveCount = Field(description="days until a wagon is free again")
     cost_usd_per_wagon: NonNegative = Field(0.0, description="charge")
     capacity_wagons_per_day: Count | None = Field(None, description="wagons it takes in on a day; empty = not limiting")
+
+
+class ShopWindow(Row):
+    """A time in which a shop keeps locomotives of a type; they come out as new."""
+
+    window_id: Identifier = Field(description="stable id")
+    loco_id: Identifier = Field(description="locomotive type", json_schema_extra=refers_to("locomotives"))
+    node_id: Identifier = Field(description="place of the shop", json_schema_extra=refers_to("nodes"))
+    from_min: Count = Field(description="start, minutes from the start of the horizon")
+    until_min: Count = Field(description="end, minutes from the start of the horizon")
+    units: PositiveCount = Field(description="locomotives it takes")
 
 
 class Order(Row):
@@ -442,6 +458,7 @@ class TrainService(Row):
     from_node: Identifier = Field(description="first place", json_schema_extra=refers_to("nodes"))
     year: Year | None = Field(None, description="demand year; empty = every year")
     depart_day: Day = Field(description="day of departure")
+    depart_min: MinuteOfDay | None = Field(None, description="minute of that day; empty = 0, midnight")
     gross_t: Positive = Field(description="mass behind the locomotives")
     wagons: PositiveCount = Field(description="number of wagons")
     cancel_usd: NonNegative = Field(description="cost of not running it")
@@ -703,7 +720,7 @@ TABLES: Mapping[str, type[Row]] = {
     "commodities": Commodity, "wagon_suits": WagonSuit, "emissions": Emission,
     "lanes": Lane, "shipments": Shipment, "contracts": Contract,
     "wagons": Wagon, "locomotives": Locomotive, "fleet": FleetStock, "wagon_works": WagonWork,
-    "orders": Order, "train_services": TrainService,
+    "orders": Order, "train_services": TrainService, "shop_windows": ShopWindow,
     "terminals": Terminal, "terminal_tracks": TerminalTrack, "terminal_cranes": TerminalCrane,
     "terminal_bays": TerminalBay, "terminal_posts": TerminalPost,
     "train_calls": TrainCall, "terminal_loads": TerminalLoad,
@@ -780,6 +797,9 @@ class RollingStockSettings(Settings):
         1.0, description="share of train paths the corridor may use"
     )
     hours_per_day: Annotated[float, Field(gt=0, le=24)] = Field(24.0, description="running hours a day")
+    connection_min: Count = Field(
+        0, description="minutes after a train or light move until a locomotive can leave again, but with the same train"
+    )
 
 
 class Config(Settings):

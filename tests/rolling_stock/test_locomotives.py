@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from strategies import corridor_from_rows, rows_of, train_corridors
+from hypothesis import strategies as st
+from strategies import corridor_from_rows, rows_of, shop_corridors, train_corridors
 
+from optimizer.data.generator.locomotive_ladder import locomotive_ladder
+from optimizer.data.reading import read_instance
+from optimizer.data.scenario import apply_scenario
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
+from optimizer.models.rolling_stock.locomotives import build_trains
+from optimizer.models.rolling_stock.locomotives_engine import _Engine, certified_bound
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook
 from optimizer.models.rolling_stock.trains import effort_kn, plan_trains, resistance_kn
-from optimizer.result import Status
+from optimizer.result import Progress, Status
+
+REFERENCE = Path(__file__).resolve().parents[2] / "instances" / "kazakhstan-pakistan"
 
 EXACT = FAMILY.methods["exact"]
-EASY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+CROSSCHECK = FAMILY.methods["crosscheck"]
+EASY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def ramp(**train: Any) -> dict[str, list[dict[str, Any]]]:
@@ -125,8 +137,6 @@ def test_faults_of_trains() -> None:
     rows = ramp(links="bc;ab")
     with pytest.raises(InstanceError, match="link 'bc' of train 't' does not touch 'a'"):
         problem_of(rows)
-    with pytest.raises(UsageError, match="wagons only"):
-        FAMILY.methods["crosscheck"](problem_of(ramp()), SolveOptions())
 
 
 @EASY
@@ -156,19 +166,26 @@ def problem_with_days(rows: Any, days: int) -> RollingStock:
     return RollingStock(corridor_from_rows(rows, {"horizon": {"days": days}}), stock="locomotives")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(corridor=train_corridors())
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corridor=st.one_of(train_corridors(), shop_corridors()))
 def test_changed_plans_are_rejected(corridor: Any) -> None:
     problem = RollingStock(corridor, stock="locomotives")
     outcome = EXACT(problem, SolveOptions())
     assert outcome.solution is not None
     assert outcome.cost is not None
     assert FAMILY.verify(problem, outcome.solution, outcome.cost * 1.01 + 1)
-    plan, stages = outcome.solution, outcome.solution["stages"]
+    plan, stages, duties = outcome.solution, outcome.solution["stages"], outcome.solution["duties"]
     if len(plan["cancelled"]):
         assert FAMILY.verify(problem, {**plan, "cancelled": plan["cancelled"].iloc[1:]}, outcome.cost)
     for index in plan["light_moves"].index:
         assert FAMILY.verify(problem, {**plan, "light_moves": plan["light_moves"].drop(index)}, outcome.cost)
+    for index in duties[duties["kind"] != "shop"].index:
+        assert FAMILY.verify(problem, {**plan, "duties": duties.drop(index)}, outcome.cost)
+        for column, value in (("from_node", "nowhere"), ("depart_min", 1), ("arrive_min", 99999), ("unit", 9)):
+            assert FAMILY.verify(problem, {**plan, "duties": changed(duties, index, column, value)}, outcome.cost)
+    for index in duties[duties["kind"] == "shop"].index:
+        wrong = changed(duties, index, "window_id", "none")
+        assert FAMILY.verify(problem, {**plan, "duties": wrong}, outcome.cost)
     assume(len(stages) > 0)
     first = stages.index[0]
     assert FAMILY.verify(problem, {**plan, "stages": stages.drop(first)}, outcome.cost)
@@ -179,7 +196,149 @@ def test_changed_plans_are_rejected(corridor: Any) -> None:
         ("loco_id", other),
         ("stage", 7),
     ):
-        changed = stages.copy()
-        changed[column] = changed[column].astype(object)
-        changed.at[first, column] = value
-        assert FAMILY.verify(problem, {**plan, "stages": changed}, outcome.cost), column
+        assert FAMILY.verify(problem, {**plan, "stages": changed(stages, first, column, value)}, outcome.cost), column
+
+
+def changed(table: Any, index: Any, column: str, value: Any) -> Any:
+    """The table with one other cell."""
+    other = table.copy()
+    other[column] = other[column].astype(object)
+    other.at[index, column] = value
+    return other
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corridor=shop_corridors())
+def test_both_formulations_agree_on_shops_and_connections(corridor: Any) -> None:
+    problem = RollingStock(corridor, stock="locomotives")
+    first, second = EXACT(problem, SolveOptions()), CROSSCHECK(problem, SolveOptions())
+    for outcome in (first, second):
+        assert outcome.status is Status.OPTIMAL
+        assert outcome.solution is not None
+        assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert first.cost == pytest.approx(second.cost, abs=1e-5)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corridor=st.one_of(train_corridors(), shop_corridors()))
+def test_the_engine_has_a_bound_below_the_optimum_and_a_plan_above(corridor: Any) -> None:
+    problem = RollingStock(corridor, stock="locomotives")
+    best = EXACT(problem, SolveOptions())
+    seen: list[Progress] = []
+    found = _Engine(problem, SolveOptions(on_progress=seen.append)).run()
+    assert best.cost is not None
+    assert found.solution is not None
+    assert found.cost is not None
+    assert found.bound is not None
+    assert FAMILY.verify(problem, found.solution, found.cost) == ()
+    assert found.bound <= best.cost + 1e-6 * max(1.0, best.cost)
+    assert found.cost >= best.cost - 1e-6 * max(1.0, best.cost)
+    assert all(p.bound is not None and p.bound <= best.cost + 1e-6 * max(1.0, best.cost) for p in seen)
+
+
+@EASY
+@given(corridor=shop_corridors(), seed=st.integers(0, 2**20))
+def test_any_prices_give_a_bound(corridor: Any, seed: int) -> None:
+    problem = RollingStock(corridor, stock="locomotives")
+    plan, programme = build_trains(problem)
+    assume(programme.num_columns > 0)
+    rng = np.random.default_rng(seed)
+    price = rng.normal(0.0, 500.0, programme.matrix.shape[0])
+    best = EXACT(problem, SolveOptions())
+    hopeless = sum(float(plan.cancel_usd[s]) for s in plan.impossible)
+    assert certified_bound(programme, price)[0] + hopeless <= (best.cost or 0.0) + 1e-6
+
+
+def test_a_unit_goes_to_the_shop_before_its_days_are_over() -> None:
+    """
+    One unit at a is due at the end of day 0; a train on day 1 needs it from a to b and back on the same day.
+
+    The shop at a keeps it from minute 600 to 1,000 of day 0. Without the window both trains are cancelled. A link takes
+    120 minutes, a minute costs 1 USD: 240, and 2 * 30 for connecting, once at b and once at home.
+    """
+    rows = ramp(links="ab", depart_day=1)
+    rows["links"][1]["ruling_gradient_permille"] = 5
+    rows["fleet"][0] |= {"units": 1, "days_since_maintenance": 6}
+    rows["locomotives"][0]["maintenance_days"] = 7
+    rows["train_services"].append(
+        {**rows["train_services"][0], "service_id": "back", "from_node": "b", "depart_min": 150}
+    )
+    config = {"horizon": {"days": 2}, "rolling_stock": {"connection_min": 30}}
+    without = RollingStock(corridor_from_rows(rows, config), stock="locomotives")
+    for solve in (EXACT, CROSSCHECK):
+        assert solve(without, SolveOptions()).cost == pytest.approx(20000)
+    window = {"window_id": "w", "loco_id": "dl", "node_id": "a", "from_min": 600, "until_min": 1000, "units": 1}
+    rows["shop_windows"] = [window]
+    problem = RollingStock(corridor_from_rows(rows, config), stock="locomotives")
+    for solve in (EXACT, CROSSCHECK):
+        outcome = solve(problem, SolveOptions())
+        assert outcome.cost == pytest.approx(300)
+        assert outcome.solution is not None
+        assert list(outcome.solution["duties"]["kind"]) == ["shop", "train", "train"]
+        assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+        lazy = {**outcome.solution, "duties": outcome.solution["duties"].iloc[1:].assign(step=[0, 1])}
+        rules = [str(violation) for violation in FAMILY.verify(problem, lazy, outcome.cost)]
+        assert any("works after its days are over" in rule for rule in rules)
+    # Kilometres instead of days: 40 km are left, the way there and back takes 80.
+    rows["locomotives"][0] |= {"maintenance_km": 1000, "maintenance_days": None}
+    rows["fleet"][0] |= {"km_since_maintenance": 960, "days_since_maintenance": 0}
+    far = RollingStock(corridor_from_rows(rows, config), stock="locomotives")
+    outcome = EXACT(far, SolveOptions())
+    assert outcome.cost == pytest.approx(300)
+    assert outcome.solution is not None
+    lazy = {**outcome.solution, "duties": outcome.solution["duties"].iloc[1:].assign(step=[0, 1])}
+    assert any("runs further than it may" in str(violation) for violation in FAMILY.verify(far, lazy, outcome.cost))
+
+
+def test_shop_windows_that_overlap_or_end_too_soon_are_refused() -> None:
+    rows = ramp()
+    window = {"loco_id": "dl", "node_id": "a", "units": 1}
+    rows["shop_windows"] = [
+        {"window_id": "early", "from_min": 0, "until_min": 600, **window},
+        {"window_id": "late", "from_min": 480, "until_min": 900, **window},
+        {"window_id": "void", "from_min": 1000, "until_min": 1000, **window},
+    ]
+    with pytest.raises(InstanceError) as error:
+        problem_of(rows)
+    assert "windows 'early' and 'late' of 'dl' at 'a' overlap in minutes 480 to 600" in str(error.value)
+    assert "until_min is 1000, expected more than from_min 1000" in str(error.value)
+
+
+def test_duplicates_and_empty_fleets_are_refused() -> None:
+    rows = ramp()
+    rows["train_services"].append(dict(rows["train_services"][0]))
+    with pytest.raises(InstanceError, match="service_id 't' stands twice"):
+        problem_of(rows)
+    rows = ramp()
+    rows["fleet"][0]["units"] = 0
+    with pytest.raises(InstanceError, match="units is"):
+        problem_of(rows)
+
+
+def test_a_train_without_locomotives_on_hand_says_so() -> None:
+    rows = ramp()
+    rows["fleet"][0]["from_day"] = 5
+    outcome = EXACT(problem_of(rows), SolveOptions())
+    assert outcome.solution is not None
+    assert outcome.solution["cancelled"]["reason"][0] == (
+        "too few locomotives on hand from a to b: it needs at least 1 dl"
+    )
+
+
+def test_a_second_is_enough_for_a_plan_and_a_bound_and_the_rung_is_seeded() -> None:
+    network = apply_scenario(read_instance(REFERENCE), None)
+    instance = locomotive_ladder("S", 1, network=network)
+    again = locomotive_ladder("S", 1, network=network)
+    assert all(instance.tables[name].equals(again.tables[name]) for name in instance.tables)
+    problem = RollingStock(apply_scenario(instance, "base"), stock="locomotives")
+    stop = threading.Event()
+    stop.set()
+    for options in (SolveOptions(time_limit_s=0.2), SolveOptions(stop=stop)):
+        outcome = FAMILY.methods["engine"](problem, options)
+        assert outcome.solution is not None
+        assert outcome.bound is not None
+        assert outcome.cost is not None
+        assert 0 < outcome.bound <= outcome.cost
+        assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    with pytest.raises(UsageError, match="rung is 'XL'"):
+        locomotive_ladder("XL", 1, network=network)  # type: ignore[arg-type]

@@ -23,14 +23,22 @@ def _exact(problem: RollingStock, options: SolveOptions) -> Outcome:
 
 
 def _engine(problem: RollingStock, options: SolveOptions) -> Outcome:
-    if problem.stock == "locomotives" or (options.solver or "highs").lower() != "highs":
+    if (options.solver or "highs").lower() != "highs":
         return _exact(problem, options)  # other solvers get the programme as it stands
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.locomotives_engine import solve_trains_engine
+
+        return solve_trains_engine(problem, options)
     from optimizer.models.rolling_stock.engine import solve_engine
 
     return solve_engine(problem, options)
 
 
 def _crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.locomotives_crosscheck import solve_crosscheck_trains
+
+        return solve_crosscheck_trains(problem, options)
     from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
 
     return solve_crosscheck(problem, options)

@@ -236,9 +236,9 @@ def export(problem: RollingStock, path: Path) -> None:
         Another suffix.
     """
     if problem.stock == "locomotives":
-        from optimizer.models.rolling_stock.locomotives import build_trains
+        from optimizer.models.rolling_stock.locomotives import build_trains, pulp_model
 
-        programme = build_trains(problem).programme
+        programme, _ = pulp_model(build_trains(problem)[1])
     else:
         programme = build(problem, wagon_moves(problem)).programme
     if path.suffix.lower() == ".lp":

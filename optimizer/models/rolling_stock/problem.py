@@ -4,7 +4,8 @@ Wagons
     Orders are served in whole wagons of suited types; wagons stand at places overnight, move empty, cross a break of
     gauge where their technology is offered, and may be hired. Unserved tonnes pay a penalty.
 Locomotives
-    Every dated train gets on each stage of its way enough tractive effort, or is cancelled at a penalty.
+    Every dated train gets on each stage of its way enough tractive effort, or is cancelled at a penalty; locomotives go
+    to a shop before their days or kilometres run out.
 
 The rules in full stand in ``docs/rolling-stock.md``.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -92,6 +94,23 @@ class LightMove(Row):
     path: Names = Field(description="link ids in running order, ';'-separated")
 
 
+class Duty(Row):
+    """One thing that one locomotive does; its steps in order are what it does over the horizon."""
+
+    loco_id: Identifier = Field(description="locomotive type")
+    fleet_id: Identifier = Field(description="row of the fleet table it belongs to")
+    unit: PositiveCount = Field(description="number of the locomotive in that row, from 1")
+    step: Count = Field(description="number of the step, from 0")
+    kind: Literal["train", "light", "shop"] = Field(description="with a train, running light, or in a shop")
+    service_id: Text = Field("", description="train")
+    stage: Count | None = Field(None, description="number of the stage of the train")
+    window_id: Text = Field("", description="shop window")
+    from_node: Identifier = Field(description="place left")
+    to_node: Identifier = Field(description="place reached")
+    depart_min: Count = Field(description="start, minutes from the start of the horizon")
+    arrive_min: Count = Field(description="end, minutes from the start of the horizon")
+
+
 class Cancelled(Row):
     """A train that does not run, and why."""
 
@@ -100,7 +119,12 @@ class Cancelled(Row):
 
 
 WAGON_TABLES: Mapping[str, type[Row]] = {"runs": Run, "hires": Hire, "unserved": Unserved}
-LOCOMOTIVE_TABLES: Mapping[str, type[Row]] = {"stages": StageRun, "light_moves": LightMove, "cancelled": Cancelled}
+LOCOMOTIVE_TABLES: Mapping[str, type[Row]] = {
+    "stages": StageRun,
+    "light_moves": LightMove,
+    "duties": Duty,
+    "cancelled": Cancelled,
+}
 SOLUTION_TABLES: Mapping[str, type[Row]] = {**WAGON_TABLES, **LOCOMOTIVE_TABLES}
 
 # Locomotive physics; formula and sources in docs/rolling-stock.md
@@ -133,7 +157,8 @@ class RollingStock(ShownInNotebooks):
     ------
     InstanceError
         Tables without rows, types whose gauges contradict each other, stock on a gauge it cannot stand on, windows
-        after the horizon, more wagons on hand than a yard holds, trains whose links do not join up.
+        after the horizon, more wagons on hand than a yard holds, trains whose links do not join up, shop windows that
+        overlap or end before they start.
     UsageError
         Unknown ``stock``.
     """
@@ -265,6 +290,7 @@ def _train_faults(corridor: Corridor) -> list[Fault]:
                     int(line),
                 )
             )
+    faults += _window_faults(corridor)
     links = corridor.table("links").set_index("link_id")
     for line, train in corridor.table("train_services").iterrows():
         name, at = train["service_id"], train["from_node"]
@@ -302,4 +328,24 @@ def _train_faults(corridor: Corridor) -> list[Fault]:
                 )
                 break
             at = link["to_node"] if at == link["from_node"] else link["from_node"]
+    return faults
+
+
+def _window_faults(corridor: Corridor) -> list[Fault]:
+    """Shop windows that end before they start, or of which two of a type and place overlap."""
+    faults = []
+    windows = corridor.table("shop_windows")
+    for line, row in windows[windows["until_min"] <= windows["from_min"]].iterrows():
+        words = f"until_min is {row['until_min']}, expected more than from_min {row['from_min']}"
+        faults.append(Fault("shop_windows.csv", words, int(line)))
+    for (loco_id, node), group in windows.groupby(["loco_id", "node_id"]):
+        rows = list(group.sort_values(["from_min", "until_min"], kind="stable").iterrows())
+        for (_, before), (line, after) in pairwise(rows):
+            if after["from_min"] < before["until_min"]:
+                words = (
+                    f"windows '{before['window_id']}' and '{after['window_id']}' of '{loco_id}' at '{node}' overlap "
+                    f"in minutes {after['from_min']} to {min(before['until_min'], after['until_min'])}, expected one "
+                    "after the other, or one window with more units"
+                )
+                faults.append(Fault("shop_windows.csv", words, int(line)))
     return faults

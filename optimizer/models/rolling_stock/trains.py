@@ -9,8 +9,8 @@ On a link a consist of locomotives must hold the train at ``MIN_SPEED_KMH`` on t
     sum of efforts [kN] >= (gross mass + mass of locomotives) [t] * 9.81 * (i + w) / 1000,    w = 2 + 0.057 (v / 10)^2
      [per mille]
 
-with w after Strahl (1913) for mixed freight wagons. The effort of a unit is the least of its starting effort, its
-power over the speed, and adhesion 9.81 * mass * (7.5 / (v + 44) + 0.161) after Curtius and Kniffler (1944). The
+with w of the form of Strahl (1913) for mixed freight wagons. The effort of a unit is the least of its starting effort,
+its power over the speed, and adhesion 9.81 * mass * (7.5 / (v + 44) + 0.161) after Curtius and Kniffler (1944). The
 dearest link of a stage counts. Consists are one to four units of one type, or one unit of each of two types; electric
 ones need the wire on every link.
 """
@@ -54,6 +54,7 @@ class Stage:
     gauge_mm: int
     depart_min: int
     arrive_min: int
+    length_km: Fraction
     gradient_permille: Fraction
     wired: bool
     gross_t: Fraction
@@ -75,6 +76,13 @@ def effort_kn(loco: Mapping[str, Any]) -> Fraction:
     return min(exact(loco["starting_te_kn"]), by_power, GRAVITY * exact(loco["mass_t"]) * ADHESION)
 
 
+def exact_rates(problem: RollingStock) -> dict[str, Fraction]:
+    """USD a minute of a unit away from home, by type."""
+    locos = problem.table("locomotives")
+    pairs = zip(locos["loco_id"], locos["cost_usd_per_day"], strict=True)
+    return {loco_id: exact(usd) / MINUTES_PER_DAY for loco_id, usd in pairs}
+
+
 def resistance_kn(mass_t: Fraction, gradient_permille: Fraction) -> Fraction:
     """Force that holds a mass at the least speed on a gradient, kN."""
     return mass_t * GRAVITY * (gradient_permille + ROLLING_PERMILLE) / 1000
@@ -83,6 +91,12 @@ def resistance_kn(mass_t: Fraction, gradient_permille: Fraction) -> Fraction:
 def link_minutes(hours: Fraction, hours_per_day: Fraction) -> int:
     """Whole clock minutes of running hours when a day has only so many of them."""
     return ceil(hours / hours_per_day * MINUTES_PER_DAY)
+
+
+def departure_min(train: Mapping[str, Any]) -> int:
+    """Departure of a train, minutes from the start of the horizon."""
+    minute = 0 if is_blank(train["depart_min"]) else int(train["depart_min"])
+    return int(train["depart_day"]) * MINUTES_PER_DAY + minute
 
 
 def gradient_class(gradient_permille: Fraction) -> int:
@@ -119,6 +133,7 @@ def plan_trains(problem: RollingStock, book: RouteBook) -> TrainPlan:
     }
     per_day = exact(problem.corridor.config.rolling_stock.hours_per_day)
     stages, impossible, cancel = {}, {}, {}
+    known: dict[tuple[Any, ...], tuple[Consist, ...]] = {}
     for train in problem.table("train_services").to_dict("records"):
         service, gauge = train["service_id"], int(train["gauge_mm"])
         cancel[service] = exact(train["cancel_usd"])
@@ -127,7 +142,7 @@ def plan_trains(problem: RollingStock, book: RouteBook) -> TrainPlan:
             impossible[service] = f"link {closed[0]} is not in force"
             continue
         parts: list[dict[str, Any]] = []
-        at, clock = train["from_node"], int(train["depart_day"]) * MINUTES_PER_DAY
+        at, clock = train["from_node"], departure_min(train)
         for link_id in train["links"]:
             link = links[link_id]
             head = link["to_node"] if at == link["from_node"] else link["from_node"]
@@ -136,18 +151,22 @@ def plan_trains(problem: RollingStock, book: RouteBook) -> TrainPlan:
             )
             wired, grade = link["electrified"] not in ("", "no"), gradient_class(gradient)
             crossing = book.border_hours.get((book.country[at], book.country[head]), Fraction(0))
-            arrive = clock + link_minutes(exact(link["length_km"]) / exact(link["speed_kmh"]) + crossing, per_day)
+            length = exact(link["length_km"])
+            arrive = clock + link_minutes(length / exact(link["speed_kmh"]) + crossing, per_day)
             last = parts[-1] if parts else None
             if last is None or (at, gauge) in homes or last["wired"] != wired or last["grade"] != grade:
-                last = {"from": at, "depart": clock, "wired": wired, "grade": grade, "gradient": gradient}
+                last = {"from": at, "depart": clock, "wired": wired, "grade": grade, "gradient": gradient, "km": 0}
                 parts.append(last)
-            last.update(to=head, arrive=arrive, gradient=max(last["gradient"], gradient))
+            last.update(to=head, arrive=arrive, gradient=max(last["gradient"], gradient), km=last["km"] + length)
             at, clock = head, arrive
         made = []
         for number, part in enumerate(parts):
             gross = exact(train["gross_t"])
-            consists = consists_for(locos.get(gauge, []), gross, part["gradient"], part["wired"])
-            ends = part["from"], part["to"], gauge, part["depart"], part["arrive"]
+            need = gauge, gross, part["gradient"], part["wired"]
+            if need not in known:
+                known[need] = consists_for(locos.get(gauge, []), *need[1:])
+            consists = known[need]
+            ends = part["from"], part["to"], gauge, part["depart"], part["arrive"], part["km"]
             made.append(Stage(service, number, *ends, part["gradient"], part["wired"], gross, consists))
         without = next((stage for stage in made if not stage.consists), None)
         if without is not None:

@@ -1,9 +1,14 @@
-"""Every rule of a locomotive plan again, from the instance's tables and the plan alone, in exact fractions."""
+"""Every rule of a locomotive plan again, from the instance's tables and the plan alone, in exact fractions.
+
+Each locomotive is followed through its duty: it starts where its row of the fleet table stands, its steps join up in
+place and time, and its days and kilometres since the last shop are counted. Trains and light moves are then compared
+with what the duties say, and the cost is that of the duties.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -20,81 +25,257 @@ def _exact(value: Any) -> Fraction:
     return Fraction(str(value))
 
 
+def _blank(value: Any) -> bool:
+    return value is None or value == "" or value != value
+
+
 def _wired(link: Mapping[str, Any]) -> bool:
     return link["electrified"] not in ("", "no")
 
 
 def _gradient(link: Mapping[str, Any]) -> Fraction:
     value = link["ruling_gradient_permille"]
-    return _exact(value) if value == value and value not in (None, "") else Fraction(0)
+    return Fraction(0) if _blank(value) else _exact(value)
 
 
 def verify_trains(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
-    """Every broken rule of a locomotive plan (tables ``stages``, ``light_moves``, ``cancelled``); ``cost`` in USD."""
-    facts, found = Facts(problem), list[Violation]()
-    locos = {row["loco_id"]: row for row in problem.table("locomotives").to_dict("records")}
-    homes: dict[str, set[str]] = defaultdict(set)
-    change: dict[tuple[str, str], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for row in problem.table("fleet").to_dict("records"):
-        if row["type_id"] in locos:
-            homes[row["type_id"]].add(row["node_id"])
-            change[row["type_id"], row["node_id"]][int(row["from_day"]) * DAY_MIN] += int(row["units"])
-    services = {row["service_id"]: row for row in problem.table("train_services").to_dict("records")}
-    cancelled = list(solution["cancelled"]["service_id"])
-    total = Fraction(0)
-    for service in cancelled:
-        if service not in services or cancelled.count(service) > 1:
-            found.append(Violation("cancelled train is unknown or listed twice", str(service), 1, "trains"))
-        elif problem.serve_all:
-            found.append(Violation("train does not run", f"train {service}", 1, "trains"))
-        if service in services:
-            total += _exact(services[service]["cancel_usd"])
-    given: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for row in solution["stages"].to_dict("records"):
-        given[row["service_id"], int(row["stage"])].append(row)
-    known: set[tuple[str, int]] = set()
-    depots = {(node, int(locos[k]["gauge_mm"])) for k, nodes in homes.items() for node in nodes}
-    for service, train in services.items():
-        if service in cancelled:
-            continue
-        if any(link_id not in facts.links for link_id in train["links"]):
-            found.append(Violation("train over a link not in force", f"train {service}", 1, "trains"))
-            continue
-        for number, stage in enumerate(_stages(facts, train, depots)):
-            known.add((service, number))
-            total += _check_stage(train, number, stage, given.get((service, number), []), locos, change, found)
-    for service, number in sorted(set(given) - known):
-        found.append(
-            Violation("locomotives on a stage that does not run", f"train {service}, stage {number}", 1, "stages")
-        )
-    for move in solution["light_moves"].to_dict("records"):
-        total += _check_light(facts, problem, move, locos, change, found)
-    end = problem.days * DAY_MIN
-    for (loco_id, node), by_minute in change.items():
-        standing, since = 0, 0
-        for minute in sorted(by_minute):
-            if node not in homes[loco_id]:
-                total += (
-                    standing
-                    * max(0, min(minute, end) - min(since, end))
-                    * _exact(locos[loco_id]["cost_usd_per_day"])
-                    / DAY_MIN
-                )
-            standing, since = standing + by_minute[minute], minute
-            if standing < 0:
-                found.append(
-                    Violation(
-                        "more locomotives leave than stand there",
-                        f"{loco_id} at {node} in minute {minute}",
-                        -standing,
-                        "units",
-                    )
-                )
-        if node not in homes[loco_id]:
-            total += standing * max(0, end - min(since, end)) * _exact(locos[loco_id]["cost_usd_per_day"]) / DAY_MIN
+    """Every broken rule of a locomotive plan (tables ``stages``, ``light_moves``, ``duties``, ``cancelled``)."""
+    check = _Check(problem, solution)
+    total = check.trains() + check.duties()
+    check.shops()
+    check.light_moves()
     if cost is not None and abs(_exact(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
-        found.append(Violation("claimed cost is not the cost of the plan", "cost", float(_exact(cost) - total), "USD"))
-    return tuple(found)
+        check.broken("claimed cost is not the cost of the plan", "cost", float(_exact(cost) - total), "USD")
+    return tuple(check.found)
+
+
+class _Check:
+    def __init__(self, problem: RollingStock, solution: Solution) -> None:
+        self.problem, self.solution, self.facts = problem, solution, Facts(problem)
+        self.found: list[Violation] = []
+        self.locos = {row["loco_id"]: row for row in problem.table("locomotives").to_dict("records")}
+        self.fleet = {
+            row["fleet_id"]: row
+            for row in problem.table("fleet").to_dict("records")
+            if row["type_id"] in self.locos
+        }  # fmt: skip
+        self.homes: dict[str, set[str]] = defaultdict(set)
+        for row in self.fleet.values():
+            self.homes[row["type_id"]].add(row["node_id"])
+        self.windows = {row["window_id"]: row for row in problem.table("shop_windows").to_dict("records")}
+        self.connection_min = self.facts.settings.connection_min
+        self.end_min = problem.days * DAY_MIN
+        self.stages: dict[tuple[str, int], Mapping[str, Any]] = {}
+        """Stages of the trains that run."""
+        self.light: dict[tuple[str, str, str, int], tuple[int, Fraction, tuple[str, ...]]] = {}
+        """Light moves: arrival, kilometres and path."""
+        self.steps_of: Counter[tuple[Any, ...]] = Counter()
+        """How many duties have a step with a stage, a light move or a window."""
+
+    def broken(self, rule: str, where: str, amount: float, unit: str) -> None:
+        self.found.append(Violation(rule, where, amount, unit))
+
+    def trains(self) -> Fraction:
+        """Cancelled trains, and consist, effort and wire of every stage; the cost of cancelling."""
+        services = {row["service_id"]: row for row in self.problem.table("train_services").to_dict("records")}
+        cancelled, total = list(self.solution["cancelled"]["service_id"]), Fraction(0)
+        for service, times in Counter(cancelled).items():
+            if service not in services or times > 1:
+                self.broken("cancelled train is unknown or listed twice", str(service), 1, "trains")
+            elif self.problem.serve_all:
+                self.broken("train does not run", f"train {service}", 1, "trains")
+            if service in services:
+                total += times * _exact(services[service]["cancel_usd"])
+        given: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+        for row in self.solution["stages"].to_dict("records"):
+            given[row["service_id"], int(row["stage"])].append(row)
+        depots = {(node, int(self.locos[k]["gauge_mm"])) for k, nodes in self.homes.items() for node in nodes}
+        left = set(cancelled)
+        for service, train in services.items():
+            if service in left:
+                continue
+            if any(link_id not in self.facts.links for link_id in train["links"]):
+                self.broken("train over a link not in force", f"train {service}", 1, "trains")
+                continue
+            for number, stage in enumerate(_stages(self.facts, train, depots)):
+                self.stages[service, number] = stage
+                self._stage(train, number, stage, given.get((service, number), []))
+        for service, number in sorted(set(given) - set(self.stages)):
+            self.broken("locomotives on a stage that does not run", f"train {service}, stage {number}", 1, "stages")
+        return total
+
+    def _stage(
+        self, train: Mapping[str, Any], number: int, stage: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        name, units = f"train {train['service_id']}, stage {number}", sum(int(row["units"]) for row in rows)
+        if not rows:
+            self.broken("stage without locomotives", name, 1, "stages")
+            return
+        if any(row["loco_id"] not in self.locos or int(row["units"]) < 1 for row in rows):
+            self.broken("unknown locomotive type or no units", name, 1, "stages")
+            return
+        types = [row["loco_id"] for row in rows]
+        if len(set(types)) < len(types) or units > MAX_UNITS or (len(types) > 1 and (len(types) > 2 or units > 2)):
+            self.broken("consist is not allowed", name, units, "units")
+        mass, effort, gravity = _exact(train["gross_t"]), Fraction(0), Fraction("9.81")
+        adhesion = Fraction("7.5") / (MIN_SPEED_KMH + 44) + Fraction("0.161")
+        for row in rows:
+            loco, n = self.locos[row["loco_id"]], int(row["units"])
+            if (row["from_node"], row["to_node"]) != (stage["from"], stage["to"]):
+                self.broken("stage between other places", name, 1, "stages")
+            if int(loco["gauge_mm"]) != int(train["gauge_mm"]):
+                self.broken("locomotive of another gauge", name, n, "units")
+            if loco["traction"] == "electric" and not all(_wired(link) for link in stage["links"]):
+                self.broken("electric locomotive without a wire", name, n, "units")
+            mass += n * _exact(loco["mass_t"])
+            limits = (
+                _exact(loco["starting_te_kn"]),
+                _exact(loco["power_kw"]) / (Fraction(MIN_SPEED_KMH) * 1000 / 3600),
+                gravity * _exact(loco["mass_t"]) * adhesion,
+            )
+            effort += n * min(limits)
+        rolling = 2 + Fraction("0.057") * (Fraction(MIN_SPEED_KMH) / 10) ** 2
+        needed = max(mass * gravity * (_gradient(link) + rolling) / 1000 for link in stage["links"])
+        if effort < needed:
+            self.broken("too little tractive effort", name, float(needed - effort), "kN")
+
+    def light_moves(self) -> None:
+        """Light moves and consists against what the duties say; paths are read in :meth:`_paths`."""
+        stages = Counter[tuple[Any, ...]]()
+        for row in self.solution["stages"].to_dict("records"):
+            stages["train", row["loco_id"], row["service_id"], int(row["stage"])] += int(row["units"])
+        moves = Counter[tuple[Any, ...]]()
+        for row in self.solution["light_moves"].to_dict("records"):
+            key = row["loco_id"], row["from_node"], row["to_node"], int(row["depart_min"])
+            moves["light", *key] += int(row["units"])
+        seen = Counter({key: n for key, n in self.steps_of.items() if key[0] != "shop"})
+        for key in sorted(set(stages + moves) | set(seen), key=str):
+            difference = (stages + moves)[key] - seen[key]
+            if difference:
+                what = "train" if key[0] == "train" else "light move"
+                where = " ".join(str(part) for part in key[1:])
+                self.broken(f"duties and {what}s differ", where, abs(difference), "units")
+
+    def _paths(self) -> None:
+        for move in self.solution["light_moves"].to_dict("records"):
+            name, loco = f"{move['loco_id']} light from {move['from_node']}", self.locos.get(move["loco_id"])
+            if loco is None or int(move["units"]) < 1 or not move["path"]:
+                self.broken("light move of no locomotive or without a path", name, int(move["units"]), "units")
+                continue
+            at, depart, km = move["from_node"], int(move["depart_min"]), Fraction(0)
+            arrive = depart
+            for link_id in move["path"]:
+                link = self.facts.links.get(link_id)
+                if link is None or at not in (link["from_node"], link["to_node"]):
+                    self.broken("path is not joined up", f"{name}, {link_id}", 1, "moves")
+                    break
+                if int(link["gauge_mm"]) != int(loco["gauge_mm"]) or (
+                    loco["traction"] == "electric" and not _wired(link)
+                ):
+                    self.broken("locomotive on a link it cannot run on", f"{name}, {link_id}", 1, "moves")
+                at, took = _minutes(self.facts, link, at)
+                arrive, km = arrive + took, km + _exact(link["length_km"])
+            else:
+                if at != move["to_node"]:
+                    self.broken("path does not end where the move does", name, 1, "moves")
+                if depart < 0 or arrive > self.end_min:
+                    self.broken("light move outside the horizon", name, 1, "moves")
+                key = move["loco_id"], move["from_node"], move["to_node"], depart
+                if self.light.get(key, (arrive, km, move["path"])) != (arrive, km, move["path"]):
+                    self.broken("light move is listed twice with another path", name, 1, "moves")
+                self.light[key] = arrive, km, move["path"]
+
+    def duties(self) -> Fraction:
+        """Every locomotive through its duty; the cost of all."""
+        self._paths()
+        steps: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+        for row in self.solution["duties"].to_dict("records"):
+            steps[row["fleet_id"], int(row["unit"])].append(row)
+        total = Fraction(0)
+        for (fleet_id, unit), rows in steps.items():
+            name, stock = f"{fleet_id} unit {unit}", self.fleet.get(fleet_id)
+            if stock is None or not 1 <= unit <= int(stock["units"]):
+                self.broken("locomotive is not in the fleet", name, 1, "units")
+                continue
+            total += self._duty(name, stock, sorted(rows, key=lambda row: int(row["step"])))
+        return total
+
+    def _duty(self, name: str, stock: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Fraction:
+        loco = self.locos[stock["type_id"]]
+        days, most_km = loco["maintenance_days"], loco["maintenance_km"]
+        at, free, minutes, behind = stock["node_id"], int(stock["from_day"]) * DAY_MIN, 0, None
+        since = (
+            -Fraction(0 if _blank(stock["days_since_maintenance"]) else _exact(stock["days_since_maintenance"]))
+            * DAY_MIN
+        )
+        km = Fraction(0) if _blank(stock["km_since_maintenance"]) else _exact(stock["km_since_maintenance"])
+        homes = self.homes[stock["type_id"]]
+        for number, row in enumerate(rows):
+            where, depart, arrive = f"{name}, step {number}", int(row["depart_min"]), int(row["arrive_min"])
+            if int(row["step"]) != number or row["loco_id"] != stock["type_id"]:
+                self.broken("steps are not counted, or of another type", where, 1, "steps")
+            follows = (row["service_id"], number and int(row["stage"]) if row["kind"] == "train" else None)
+            stays = behind is not None and row["kind"] == "train" and follows == behind
+            if stays:
+                free -= self.connection_min
+                minutes -= self.connection_min
+            if row["from_node"] != at or depart < free:
+                self.broken("locomotive is not there in time", where, max(1, free - depart), "minutes")
+            if at not in homes:
+                minutes += max(0, min(depart, self.end_min) - min(free, self.end_min))
+            run_km = self._step(where, stock["type_id"], row, depart, arrive)
+            if row["kind"] == "shop":
+                if at not in homes:
+                    minutes += max(0, min(arrive, self.end_min) - min(depart, self.end_min))
+                since, km, free = Fraction(arrive), Fraction(0), arrive
+            else:
+                km += run_km
+                if not _blank(days) and arrive - since > _exact(days) * DAY_MIN:
+                    late = float((arrive - since) / DAY_MIN - _exact(days))
+                    self.broken("locomotive works after its days are over", where, late, "days")
+                if not _blank(most_km) and km > _exact(most_km):
+                    self.broken("locomotive runs further than it may", where, float(km - _exact(most_km)), "km")
+                minutes += arrive - depart + self.connection_min
+                free = arrive + self.connection_min
+            behind = (row["service_id"], int(row["stage"]) + 1) if row["kind"] == "train" else None
+            at = row["to_node"]
+        if rows and at not in homes:
+            minutes += max(0, self.end_min - min(free, self.end_min))
+        return minutes * _exact(loco["cost_usd_per_day"]) / DAY_MIN
+
+    def _step(self, where: str, loco_id: str, row: Mapping[str, Any], depart: int, arrive: int) -> Fraction:
+        """Compare a step with its stage, light move or window; its kilometres."""
+        ends = row["from_node"], row["to_node"], depart, arrive
+        if row["kind"] == "train":
+            key = row["service_id"], int(row["stage"])
+            self.steps_of["train", loco_id, *key] += 1
+            stage = self.stages.get(key)
+            if stage is None or ends != (stage["from"], stage["to"], stage["depart"], stage["arrive"]):
+                self.broken("step is no stage of a train that runs", where, 1, "steps")
+                return Fraction(0)
+            return sum((_exact(link["length_km"]) for link in stage["links"]), Fraction(0))
+        if row["kind"] == "light":
+            self.steps_of["light", loco_id, row["from_node"], row["to_node"], depart] += 1
+            move = self.light.get((loco_id, row["from_node"], row["to_node"], depart))
+            if move is None or move[0] != arrive:
+                self.broken("step is no light move of the plan", where, 1, "steps")
+                return Fraction(0)
+            return move[1]
+        window = self.windows.get(row["window_id"])
+        if window is None or window["loco_id"] != loco_id or ends != (
+            window["node_id"], window["node_id"], int(window["from_min"]), int(window["until_min"]),
+        ):  # fmt: skip
+            self.broken("step is no window of a shop for the type", where, 1, "steps")
+        else:
+            self.steps_of["shop", row["window_id"]] += 1
+        return Fraction(0)
+
+    def shops(self) -> None:
+        """No window takes more than its units."""
+        for window_id, window in self.windows.items():
+            over = self.steps_of["shop", window_id] - int(window["units"])
+            if over > 0:
+                self.broken("more locomotives in a shop than it takes", f"window {window_id}", over, "units")
 
 
 def _minutes(facts: Facts, link: Mapping[str, Any], at: str) -> tuple[str, int]:
@@ -108,7 +289,8 @@ def _minutes(facts: Facts, link: Mapping[str, Any], at: str) -> tuple[str, int]:
 def _stages(facts: Facts, train: Mapping[str, Any], depots: set[tuple[str, int]]) -> list[dict[str, Any]]:
     """A train's way, cut by the rule of the problem."""
     stages: list[dict[str, Any]] = []
-    at, minute = train["from_node"], int(train["depart_day"]) * DAY_MIN
+    minute = 0 if _blank(train["depart_min"]) else int(train["depart_min"])
+    at, minute = train["from_node"], int(train["depart_day"]) * DAY_MIN + minute
     previous: Any = None
     for link_id in train["links"]:
         link = facts.links[link_id]
@@ -121,82 +303,3 @@ def _stages(facts: Facts, train: Mapping[str, Any], depots: set[tuple[str, int]]
         stages[-1]["links"].append(link)
         stages[-1] |= {"to": at, "arrive": minute}
     return stages
-
-
-def _check_stage(
-    train: Mapping[str, Any],
-    number: int,
-    stage: Mapping[str, Any],
-    rows: list[dict[str, Any]],
-    locos: Any,
-    change: Any,
-    found: list[Violation],
-) -> Fraction:
-    """Consist, effort and wire of one stage; returns its cost."""
-    name, units = f"train {train['service_id']}, stage {number}", sum(int(row["units"]) for row in rows)
-    if not rows:
-        found.append(Violation("stage without locomotives", name, 1, "stages"))
-        return Fraction(0)
-    if any(row["loco_id"] not in locos or int(row["units"]) < 1 for row in rows):
-        found.append(Violation("unknown locomotive type or no units", name, 1, "stages"))
-        return Fraction(0)
-    types = [row["loco_id"] for row in rows]
-    if len(set(types)) < len(types) or units > MAX_UNITS or (len(types) > 1 and (len(types) > 2 or units > 2)):
-        found.append(Violation("consist is not allowed", name, units, "units"))
-    mass, effort, cost, gravity = _exact(train["gross_t"]), Fraction(0), Fraction(0), Fraction("9.81")
-    adhesion = Fraction("7.5") / (MIN_SPEED_KMH + 44) + Fraction("0.161")
-    for row in rows:
-        loco, n = locos[row["loco_id"]], int(row["units"])
-        if (row["from_node"], row["to_node"]) != (stage["from"], stage["to"]):
-            found.append(Violation("stage between other places", name, 1, "stages"))
-        if int(loco["gauge_mm"]) != int(train["gauge_mm"]):
-            found.append(Violation("locomotive of another gauge", name, n, "units"))
-        if loco["traction"] == "electric" and not all(_wired(link) for link in stage["links"]):
-            found.append(Violation("electric locomotive without a wire", name, n, "units"))
-        mass += n * _exact(loco["mass_t"])
-        limits = (
-            _exact(loco["starting_te_kn"]),
-            _exact(loco["power_kw"]) / (Fraction(MIN_SPEED_KMH) * 1000 / 3600),
-            gravity * _exact(loco["mass_t"]) * adhesion,
-        )
-        effort += n * min(limits)
-        cost += n * _exact(loco["cost_usd_per_day"]) * (stage["arrive"] - stage["depart"]) / DAY_MIN
-        change[row["loco_id"], stage["from"]][stage["depart"]] -= n
-        change[row["loco_id"], stage["to"]][stage["arrive"]] += n
-    rolling = 2 + Fraction("0.057") * (Fraction(MIN_SPEED_KMH) / 10) ** 2
-    needed = max(mass * gravity * (_gradient(link) + rolling) / 1000 for link in stage["links"])
-    if effort < needed:
-        found.append(Violation("too little tractive effort", name, float(needed - effort), "kN"))
-    return cost
-
-
-def _check_light(
-    facts: Facts, problem: RollingStock, move: Mapping[str, Any], locos: Any, change: Any, found: list[Violation]
-) -> Fraction:
-    """A light move's way, end and cost."""
-    name, units, loco = (
-        f"{move['loco_id']} light from {move['from_node']}",
-        int(move["units"]),
-        locos.get(move["loco_id"]),
-    )
-    if loco is None or units < 1 or not move["path"]:
-        found.append(Violation("light move of no locomotive or without a path", name, units, "units"))
-        return Fraction(0)
-    at, depart = move["from_node"], int(move["depart_min"])
-    arrive = depart
-    for link_id in move["path"]:
-        link = facts.links.get(link_id)
-        if link is None or at not in (link["from_node"], link["to_node"]):
-            found.append(Violation("path is not joined up", f"{name}, {link_id}", 1, "moves"))
-            return Fraction(0)
-        if int(link["gauge_mm"]) != int(loco["gauge_mm"]) or (loco["traction"] == "electric" and not _wired(link)):
-            found.append(Violation("locomotive on a link it cannot run on", f"{name}, {link_id}", 1, "moves"))
-        at, took = _minutes(facts, link, at)
-        arrive += took
-    if at != move["to_node"]:
-        found.append(Violation("path does not end where the move does", name, 1, "moves"))
-    if depart < 0 or arrive > problem.days * DAY_MIN:
-        found.append(Violation("light move outside the horizon", name, 1, "moves"))
-    change[move["loco_id"], move["from_node"]][depart] -= units
-    change[move["loco_id"], move["to_node"]][arrive] += units
-    return units * (arrive - depart) * _exact(loco["cost_usd_per_day"]) / DAY_MIN
