@@ -219,7 +219,8 @@ def _network(
     light = _light_arcs(ways, minutes, homes, events, wanted, released, float(rate), connection, end)
     return LocoNetwork(
         loco["loco_id"], rate, shop_km, tuple(names), homes, windows, layers,
-        np.array([n for n, _ in stages], np.int64), place, minute, np.searchsorted(events, _keys(leave)), np.searchsorted(events, _keys(free)), stay, light, ways,
+        np.array([n for n, _ in stages], np.int64), place, minute,
+        np.searchsorted(events, _keys(leave)), np.searchsorted(events, _keys(free)), stay, light, ways,
     )  # fmt: skip
 
 
