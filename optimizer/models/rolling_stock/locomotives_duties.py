@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -210,7 +210,7 @@ def plan_tables(
                 "to_node": step.end, "depart_min": step.depart_min, "arrive_min": step.arrive_min,
             })  # fmt: skip
     runs = set(running)
-    tables = {
+    tables: dict[str, list[dict[str, Any]]] = {
         "stages": [
             {"service_id": s, "stage": n, "from_node": a, "to_node": b, "loco_id": k, "units": units}
             for (s, n, a, b, k), units in sorted(stages.items())

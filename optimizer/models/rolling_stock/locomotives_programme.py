@@ -198,7 +198,7 @@ def _layers_of(
         found.append(LayerOf(number, at, row_of, budget_row))
         # units on stages, and those that stay with their train
         able = np.flatnonzero(arrive <= layer.due_min)
-        usd = rate * (arrive[able] - depart[able] + connection)
+        usd = rate * (arrive[able] - depart[able] + connection).astype(np.float64)
         columns = build.add_columns(
             "unit", usd, np.full(able.size, min(size, MAX_UNITS)), _key(this, network.stages[able])
         )
