@@ -175,7 +175,8 @@ def _draw_gauge(tables: dict[str, pd.DataFrame], gauge: int, count: int, rng: np
             for part, days, km in ((here - by_days - by_km, 0.0, 0.0), (by_days, days_since, 0.0),
                                    (by_km, 0.0, km_since)):  # fmt: skip
                 if part > 0:
-                    fleet.append({**base, "units": int(part), "days_since_maintenance": days, "km_since_maintenance": km})
+                    since = {"days_since_maintenance": days, "km_since_maintenance": km}
+                    fleet.append({**base, "units": int(part), **since})
             if number < 2:
                 shops += [
                     {"loco_id": loco.loco_id, "node_id": tracks.places[home], "from_min": 1440 * day + SHOP_FROM_MIN,
