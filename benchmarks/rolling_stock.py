@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.locomotives import run_ladder, run_peers
 from benchmarks.tables import print_table
 from optimizer.data.generator.wagon_ladder import SIZES, wagon_ladder
 from optimizer.data.reading import read_instance
@@ -40,7 +41,15 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--rungs", default="", help=f"measure the engine on these rungs instead: {', '.join(SIZES)}")
     parser.add_argument("--peers", default="", help="the engine beside the compact programmes on these rungs instead")
     parser.add_argument("--seed", type=int, default=1, help="seed of the rungs")
+    parser.add_argument("--locomotives", default="", help="measure the locomotive engine on these rungs: S, M, L")
+    parser.add_argument("--locomotive-peers", type=int, default=0, help="general solvers on so many trains")
     options = parser.parse_args(argv)
+    if options.locomotives:
+        run_ladder(options.locomotives.split(","), options.seed, None if options.seconds == 10.0 else options.seconds)
+        return
+    if options.locomotive_peers:
+        run_peers(options.locomotive_peers, options.seed, options.seconds)
+        return
     if options.rungs:
         _ladder(options)
     if options.peers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from strategies import circulations
 
+from benchmarks.circulation import BETTER
+from benchmarks.mdvsp import priced, published, read_file
 from optimizer.circulation.columns import ColumnGeneration
 from optimizer.circulation.crosscheck import solve_crosscheck
 from optimizer.circulation.engine import solve_circulation
@@ -205,3 +208,16 @@ def test_a_plan_is_taken_where_there_was_none_before() -> None:
     found = solve_circulation(problem, SolveOptions())
     assert found.cost == 47.0
     assert found.bound == 47.0
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the public files are not on this machine")
+def test_better_plans_cost_what_they_say_by_the_files_alone() -> None:
+    with BETTER.open() as file:
+        kept = list(csv.DictReader(file))
+    assert kept
+    for row in kept:
+        rotations = [part.split(":") for part in row["rotations"].split(";")]
+        plan = Plan(tuple(Rotation(int(k), tuple(map(int, trips.split("-")))) for k, trips in rotations))
+        vehicles, matrix = read_file(DATA / f"{row['instance']}.inp.gz")
+        assert priced(vehicles, matrix, plan) == float(row["cost"]) < published()[row["instance"]][1]
+        assert float(row["bound"]) <= float(row["cost"])

@@ -327,8 +327,8 @@ def test_a_train_without_locomotives_on_hand_says_so() -> None:
 
 def test_a_second_is_enough_for_a_plan_and_a_bound_and_the_rung_is_seeded() -> None:
     network = apply_scenario(read_instance(REFERENCE), None)
-    instance = locomotive_ladder("S", 1, network=network)
-    again = locomotive_ladder("S", 1, network=network)
+    instance = locomotive_ladder("S", 1, network=network, trains=120)
+    again = locomotive_ladder("S", 1, network=network, trains=120)
     assert all(instance.tables[name].equals(again.tables[name]) for name in instance.tables)
     problem = RollingStock(apply_scenario(instance, "base"), stock="locomotives")
     stop = threading.Event()

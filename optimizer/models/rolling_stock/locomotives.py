@@ -23,7 +23,7 @@ from optimizer.models.rolling_stock.locomotives_network import Floats, LocoNetwo
 from optimizer.models.rolling_stock.locomotives_programme import GROUPS, Programme, build_programme
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.trains import TrainPlan, plan_trains
+from optimizer.models.rolling_stock.trains import TrainPlan, least_cost, plan_trains
 from optimizer.result import Outcome, Status, relative_gap
 from optimizer.solvers.mip import solve_model
 
@@ -103,7 +103,8 @@ def solve_trains(problem: RollingStock, options: SolveOptions) -> Outcome:
     if not result.status.has_plan or result.objective is None:
         if problem.serve_all:
             return Outcome(Status.NO_SOLUTION, bound=bound)
-        return outcome_of(problem, plan, programme.networks, [], [], max(0.0, bound or 0.0), options)
+        known = least_cost(problem, plan, plan.stages) + hopeless
+        return outcome_of(problem, plan, programme.networks, [], [], max(known, bound or 0.0), options)
     x = np.array([variable.value() for variable in variables])
     duties = unit_duties(programme, x, problem.corridor.config.rolling_stock.connection_min)
     return outcome_of(problem, plan, programme.networks, duties, trains_running(programme, x), bound, options)

@@ -166,8 +166,8 @@ def solve_crosscheck_trains(problem: RollingStock, options: SolveOptions) -> Out
                     taken[task.stage, loco["loco_id"]].append(does)
                 else:
                     shopped[task.window_id].append(does)
-    for key, units in made.items():
-        model.add_linear_constraint(_total(taken[key]) - _total(units) == 0)
+    for key, hauling in made.items():
+        model.add_linear_constraint(_total(taken[key]) - _total(hauling) == 0)
     for row in problem.table("shop_windows").to_dict("records"):
         if shopped[row["window_id"]]:
             model.add_linear_constraint(_total(shopped[row["window_id"]]) <= int(row["units"]))

@@ -34,12 +34,12 @@ from optimizer.models.rolling_stock.locomotives_network import Floats, Ints
 from optimizer.models.rolling_stock.locomotives_programme import Programme, build_programme
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.trains import TrainPlan, exact_rates, plan_trains
+from optimizer.models.rolling_stock.trains import TrainPlan, least_cost, plan_trains
 from optimizer.result import Outcome, Progress, relative_gap
 from optimizer.solvers.highs import make_highs, run_highs
 
-SMALL_TRAINS = 12
-"""Up to so many trains the exact method is as fast."""
+SMALL_TRAINS = 100
+"""Up to so many trains the whole programme is handed over."""
 SURE, FIXED_A_ROUND = 0.7, 0.12
 DIVE_SHARE = 0.5
 """Of the time that is left: at most so much for a dive."""
@@ -171,7 +171,8 @@ class _Part:
             part.indices.astype(np.int32), part.data,
         )  # fmt: skip
         if whole:
-            kinds = np.where(columns < p.group["wait"].start, NUMBERS.kInteger, NUMBERS.kContinuous)
+            kinds = np.full(columns.size, NUMBERS.kInteger)
+            kinds[columns >= p.group["wait"].start] = NUMBERS.kContinuous
             highs.changeColsIntegrality(columns.size, np.arange(columns.size, dtype=np.int32), kinds)
         return highs
 
@@ -299,16 +300,3 @@ def certified_bound(programme: Programme, price: Floats) -> tuple[float, Floats]
     at_best = np.where(reduced < 0, reduced * p.upper, reduced * p.lower)
     slack = 1e-12 * float(np.abs(price * p.row_upper).sum() + np.abs(at_best).sum())
     return float(price @ p.row_upper + at_best.sum() + p.constant) - slack, reduced
-
-
-def least_cost(problem: RollingStock, plan: TrainPlan, services: list[str]) -> float:
-    """No plan of these trains costs less: every stage has its cheapest consist, or the train is cancelled."""
-    rates = exact_rates(problem)
-    total = 0.0
-    for service in services:
-        run = sum(
-            (stage.arrive_min - stage.depart_min) * min(sum(n * rates[k] for k, n in c) for c in stage.consists)
-            for stage in plan.stages[service]
-        )
-        total += float(min(run, plan.cancel_usd[service]))
-    return total

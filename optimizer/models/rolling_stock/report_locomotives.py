@@ -34,6 +34,8 @@ def kpis_trains(problem: RollingStock, solution: Solution) -> Mapping[str, float
         "stages": len(units),
         "stages_with_several_units": int((units > 1).sum()),
         "light_unit_km": round(sum(_light_km(problem, solution).values())),
+        "units_in_use": len(solution["duties"].groupby(["fleet_id", "unit"])),
+        "shop_visits": int((solution["duties"]["kind"] == "shop").sum()),
     }
 
 
@@ -71,6 +73,7 @@ def report_trains(problem: RollingStock, solution: Solution) -> Sequence[Table]:
     for stock in problem.table("fleet").to_dict("records"):
         on_hand[stock["type_id"]] += int(stock["units"])
     rows = []
+    visits = solution["duties"].loc[solution["duties"]["kind"] == "shop", "loco_id"].value_counts()
     for loco in problem.table("locomotives").to_dict("records"):
         loco_id, now, most = loco["loco_id"], 0, 0
         for _, units in sorted(busy[loco_id]):
@@ -78,8 +81,17 @@ def report_trains(problem: RollingStock, solution: Solution) -> Sequence[Table]:
             most = max(most, now)
         if on_hand[loco_id]:
             rows.append(
-                [loco_id, str(int(loco["gauge_mm"])), str(on_hand[loco_id]), str(most), f"{light[loco_id]:,.0f}"]
+                [
+                    loco_id,
+                    str(int(loco["gauge_mm"])),
+                    str(on_hand[loco_id]),
+                    str(most),
+                    f"{light[loco_id]:,.0f}",
+                    str(visits.get(loco_id, 0)),
+                ]
             )
-    fleet = Table("Locomotives by type", ["type", "gauge mm", "on hand", "most in trains", "light km"], rows)
+    fleet = Table(
+        "Locomotives by type", ["type", "gauge mm", "on hand", "most in trains", "light km", "shop visits"], rows
+    )
     reasons = [[row["service_id"], row["reason"]] for row in solution["cancelled"].to_dict("records")]
     return trains, fleet, Table("Cancelled trains", ["train", "why"], reasons)

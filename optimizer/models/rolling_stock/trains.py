@@ -18,7 +18,7 @@ ones need the wire on every link.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -178,3 +178,16 @@ def plan_trains(problem: RollingStock, book: RouteBook) -> TrainPlan:
         else:
             stages[service] = tuple(made)
     return TrainPlan(stages, impossible, cancel)
+
+
+def least_cost(problem: RollingStock, plan: TrainPlan, services: Iterable[str]) -> float:
+    """No plan of these trains costs less: every stage has its cheapest consist, or the train is cancelled."""
+    rates = exact_rates(problem)
+    total = 0.0
+    for service in services:
+        run = sum(
+            (stage.arrive_min - stage.depart_min) * min(sum(n * rates[k] for k, n in c) for c in stage.consists)
+            for stage in plan.stages[service]
+        )
+        total += float(min(run, plan.cancel_usd[service]))
+    return total
