@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -304,15 +305,17 @@ def test_shop_windows_that_overlap_or_end_too_soon_are_refused() -> None:
     assert "until_min is 1000, expected more than from_min 1000" in str(error.value)
 
 
-def test_duplicates_and_empty_fleets_are_refused() -> None:
-    rows = ramp()
-    rows["train_services"].append(dict(rows["train_services"][0]))
-    with pytest.raises(InstanceError, match="service_id 't' stands twice"):
-        problem_of(rows)
-    rows = ramp()
-    rows["fleet"][0]["units"] = 0
-    with pytest.raises(InstanceError, match="units is"):
-        problem_of(rows)
+def test_duplicates_and_empty_fleets_are_refused(tmp_path: Path) -> None:
+    toy = REFERENCE.parent / "toy-rolling-stock"
+    shutil.copytree(toy, tmp_path / "bad")
+    services, fleet = tmp_path / "bad" / "train_services.csv", tmp_path / "bad" / "fleet.csv"
+    lines = services.read_text().splitlines()
+    services.write_text("\n".join([*lines, lines[1]]) + "\n")
+    fleet.write_text(fleet.read_text().replace("diesel,mid,1520,2", "diesel,mid,1520,0"))
+    with pytest.raises(InstanceError) as error:
+        read_instance(tmp_path / "bad")
+    assert "train_services.csv:4: service_id 'down' stands twice, first in line 2" in str(error.value)
+    assert "fleet.csv:4: units is '0'" in str(error.value)
 
 
 def test_a_train_without_locomotives_on_hand_says_so() -> None:

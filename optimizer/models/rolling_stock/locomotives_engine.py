@@ -47,6 +47,7 @@ WINDOW_MIN, WINDOW_S = 36 * 60, 30.0
 MOST_COLUMNS = 60_000
 """Of an integer programme: those of least reduced cost."""
 ATTEMPTS = 8
+MIP_S = 20.0
 NUMBERS = highspy.HighsVarType
 
 
@@ -199,12 +200,21 @@ class _Part:
             limit = min(limit, float(np.partition(reduced, MOST_COLUMNS)[MOST_COLUMNS]))
         return np.flatnonzero(reduced <= limit)
 
+    def _stand(self) -> None:
+        """Values of the columns when nothing moves: the plan every search starts from."""
+        p = self.programme
+        waits = np.arange(p.group["wait"].start, p.num_columns)
+        highs = self._model(waits, p.lower, p.upper, False, self.engine.limits())
+        if run_highs(highs, self.engine.limits(), is_mip=False, constant=0.0).objective is not None:
+            self.x[waits] = np.array(highs.getSolution().col_value)
+
     def dive(self, most_s: float) -> None:
         """A first plan."""
         assert self.relaxed is not None
         engine, p = self.engine, self.programme
         until_s = engine.elapsed_s + most_s
         lower, upper = p.lower.copy(), self.most.copy()
+        self._stand()
         columns = self._useful()
         highs = self._model(columns, lower, upper, False, engine.limits(most_s))
         at = np.full(p.num_columns, -1, np.int64)
@@ -221,29 +231,34 @@ class _Part:
                 break
             if x[hauls[order[0]]] > 1 - 1e-6 and x[hauls[order[-1]]] > 1 - 1e-6:
                 break
-            lower[hauls[chosen]] = 1.0
             fixed[stage_of[chosen]] = True
+            closed = self._others(hauls, stage_of, chosen)
+            upper[hauls[closed]] = 0.0
             highs.changeColsBounds(
-                chosen.size, at[hauls[chosen]].astype(np.int32), np.ones(chosen.size), np.ones(chosen.size)
+                closed.size, at[hauls[closed]].astype(np.int32), np.zeros(closed.size), np.zeros(closed.size)
             )
             outcome = run_highs(highs, engine.limits(until_s - engine.elapsed_s), is_mip=False, constant=p.constant)
             if outcome.objective is None:
-                lower[hauls[chosen]] = 0.0
                 break
             x[columns] = np.array(highs.getSolution().col_value)
-        kept = hauls[(x[hauls] > 1 - 1e-6) | (lower[hauls] > 0.5)]
-        lower[kept] = 1.0
-        self._whole(columns, lower, upper, engine.limits(max(5.0, until_s - engine.elapsed_s)))
+        upper[hauls[self._others(hauls, stage_of, np.flatnonzero(x[hauls] > 1 - 1e-6))]] = 0.0
+        self._whole(columns, lower, upper, engine.limits(max(MIP_S, until_s - engine.elapsed_s)))
+
+    @staticmethod
+    def _others(hauls: Ints, stage_of: Ints, chosen: Ints) -> Ints:
+        """Places of all other consists of the stages of some. The train can still be cancelled, so a plan remains."""
+        kept = np.zeros(hauls.size, bool)
+        kept[chosen] = True
+        return np.flatnonzero(np.isin(stage_of, stage_of[chosen]) & ~kept)
 
     def _whole(self, columns: Ints, lower: Floats, upper: Floats, options: SolveOptions) -> bool:
         """Integer programme over some columns; whether the plan got better."""
         p = self.programme
         for _ in range(ATTEMPTS):
             highs = self._model(columns, lower, np.minimum(upper, self.most), True, options)
-            if self.running:
-                start = highspy.HighsSolution()
-                start.col_value = list(self.x[columns])
-                highs.setSolution(start)
+            start = highspy.HighsSolution()
+            start.col_value = list(self.x[columns])
+            highs.setSolution(start)
             outcome = run_highs(highs, options, is_mip=True, constant=p.constant)
             if outcome.objective is None:
                 return False
