@@ -143,6 +143,12 @@ def search(
 
 
 @njit(cache=True, nogil=True)
+def _roomy(values: Any, filled: int) -> Any:
+    """The array, or one of twice the size with the same values when it is full."""
+    return np.concatenate((values, np.empty_like(values))) if filled == values.size else values
+
+
+@njit(cache=True, nogil=True)
 def price_group(
     members: Any, source: Any, sink: int, release: Any, due: Any, late_cost: Any, threshold: Any, first_day: int,
     num_days: int, indptr: Any, arcs: Any, heads: Any, duration: Any, base: Any, price: Any, holding: Any,
@@ -182,9 +188,7 @@ def price_group(
                 day += 1
                 base_cost += holding[vertex]
                 continue
-            if filled == move_arc.size:
-                move_arc = np.concatenate((move_arc, np.empty_like(move_arc)))
-                move_day = np.concatenate((move_day, np.empty_like(move_day)))
+            move_arc, move_day = _roomy(move_arc, filled), _roomy(move_day, filled)
             move_arc[filled] = arcs[way]
             move_day[filled] = day
             filled += 1
@@ -212,9 +216,7 @@ def price_group(
                         base_cost += holding[vertex]
                         continue
                     day -= duration[arcs[way]]
-                    if filled == move_arc.size:
-                        move_arc = np.concatenate((move_arc, np.empty_like(move_arc)))
-                        move_day = np.concatenate((move_day, np.empty_like(move_day)))
+                    move_arc, move_day = _roomy(move_arc, filled), _roomy(move_day, filled)
                     move_arc[filled] = arcs[way]
                     move_day[filled] = day
                     filled += 1
