@@ -221,3 +221,16 @@ def test_a_large_instance_takes_seconds() -> None:
 def test_numbers_out_of_range_are_named(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         generate(**({"places": 12, "days": 60, "shipments": 20} | wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("further", [False, True])
+def test_written_terminals_of_the_ladder_read_back(tmp_path: Path, further: bool) -> None:
+    """Their lines once met nowhere by a handling: what was written could not be read."""
+    from optimizer.data.generator.terminal_ladder import terminal_ladder
+
+    made = terminal_ladder("small", "crane-tight", further=further)
+    write_instance(made, tmp_path / "terminal")
+    back = read_instance(tmp_path / "terminal")
+    assert {name: len(rows) for name, rows in back.tables.items() if len(rows)} == {
+        name: len(rows) for name, rows in made.tables.items() if len(rows)
+    }

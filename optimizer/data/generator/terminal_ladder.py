@@ -151,9 +151,12 @@ def _world() -> dict[str, Any]:
                 }
             )  # fmt: skip
     goods = {"commodity_id": "goods", "name": "goods", "cargo_form": "container", "value_usd_per_t": 2000.0}
+    change = {"handling_id": "change", "node_id": "BORDER", "technology": "container_gantry", "dwell_h": 24.0}
+    change |= {f"{end}_layer": f"rail-{gauge}" for end, gauge in zip(("from", "to"), GAUGES, strict=True)}
     return {
         "nodes": table_of("nodes", nodes),
         "links": table_of("links", links),
+        "handlings": table_of("handlings", [change]),
         "commodities": table_of("commodities", [goods]),
     }
 
