@@ -55,4 +55,5 @@ def run(argv: list[str]) -> None:
         rows,
         "full: with redundant constraints and the assignment bound; plain: the rules alone. Same first plan.",
     )
-    job_shop.run(["--every", "25"])  # the chains alone, on some public instances; job-shop itself takes more
+    if argv:
+        job_shop.run(["--every", "25"])  # the chains alone, on some public instances; job-shop itself takes more
