@@ -22,7 +22,7 @@ from optimizer.flows import kernels
 from optimizer.flows.master import solve_master
 from optimizer.flows.pool import RoutePool
 from optimizer.flows.pricing import Pricing
-from optimizer.flows.problem import Floats, RouteFlowProblem
+from optimizer.flows.problem import Floats, RouteFlowProblem, sum_product
 from optimizer.models.family import SolveOptions
 from optimizer.result import relative_gap
 from optimizer.solvers.watch import Watch
@@ -137,7 +137,7 @@ class _Engine:
         self.passes = 0
         # Nothing moves: always a plan.
         self.best_flow, self.best_unserved = np.zeros(0), problem.quantity.copy()
-        self.cost = float(problem.quantity @ problem.penalty)
+        self.cost = sum_product(problem.quantity, problem.penalty)
         self.bound = 0.0
         self.price = np.zeros(problem.capacity.size)
         self.pricing = Pricing(problem, threads)
@@ -149,7 +149,7 @@ class _Engine:
         problem, pool = self.problem, self.pool
         cheapest = self._price(self.price)
         tonnes = max(float(problem.quantity.sum()), 1e-9)
-        self.mean_cost = max(float(problem.quantity @ np.minimum(cheapest, problem.penalty)) / tonnes, 1e-12)
+        self.mean_cost = max(sum_product(problem.quantity, np.minimum(cheapest, problem.penalty)) / tonnes, 1e-12)
         multiplier = self.price.copy()
         load = pool.load()
         self._make_feasible(load)

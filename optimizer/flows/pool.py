@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.flows import kernels
-from optimizer.flows.problem import Flags, Floats, Ints, Longs, RouteFlowProblem
+from optimizer.flows.problem import Flags, Floats, Ints, Longs, RouteFlowProblem, sum_product
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class RoutePool:
     def value(self, flow: Floats, unserved: Floats) -> float:
         """Cost of flows on the pooled routes and of what stays behind."""
         left = unserved > 0
-        return float(flow @ self.cost + unserved[left] @ self.problem.penalty[left])
+        return sum_product(flow, self.cost) + sum_product(unserved[left], self.problem.penalty[left])
 
     def keep(self, wanted: Flags) -> None:
         """Drop routes; those with flow must be wanted."""

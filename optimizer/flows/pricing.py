@@ -18,7 +18,7 @@ import numpy as np
 
 from optimizer.flows import kernels
 from optimizer.flows.pool import RoutePool, Routes
-from optimizer.flows.problem import DayGraph, Flags, Floats, Ints, Longs, RouteFlowProblem
+from optimizer.flows.problem import DayGraph, Flags, Floats, Ints, Longs, RouteFlowProblem, sum_product
 from optimizer.network.paths import shortest_path_tree
 
 SLACK = 1 + 1e-9
@@ -125,7 +125,7 @@ class Pricing:
         problem = self.problem
         least = np.minimum(cheapest, problem.penalty)
         finite = np.isfinite(problem.capacity)
-        return float(problem.quantity @ least - price[finite] @ problem.capacity[finite])
+        return sum_product(problem.quantity, least) - sum_product(price[finite], problem.capacity[finite])
 
     def open_routes(self, pool: RoutePool) -> Flags:
         """Which routes of a pool (of the same graphs and demands) keep to arcs that are open on their days."""
