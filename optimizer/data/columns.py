@@ -22,6 +22,11 @@ _PATTERNS = {
 }
 
 
+def is_blank(value: Any) -> bool:
+    """Whether an optional cell is empty."""
+    return value is None or value == "" or value != value
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a table, read off its row model.

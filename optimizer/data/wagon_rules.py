@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from optimizer.data.columns import is_blank
 from optimizer.errors import Fault, did_you_mean
 
 
@@ -20,13 +21,9 @@ def _rows(tables: Mapping[str, pd.DataFrame], name: str) -> Iterator[tuple[int, 
     yield from zip((int(line) for line in table.index), table.to_dict("records"), strict=True)
 
 
-def _blank(value: Any) -> bool:
-    return value is None or value == "" or value != value
-
-
 def _returns(tables: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
     for line, wagon in _rows(tables, "wagons"):
-        if wagon["return_rule"] != "none" and _blank(wagon["home_country"]):
+        if wagon["return_rule"] != "none" and is_blank(wagon["home_country"]):
             words = f"return_rule is '{wagon['return_rule']}' without home_country, expected the country it returns to"
             yield Fault("wagons.csv", words, line)
 
@@ -62,12 +59,12 @@ def _maintenance(tables: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
             continue
         for unit in ("km", "days"):
             most, run = wagons[stock["type_id"]][1][f"maintenance_{unit}"], stock[f"{unit}_since_maintenance"]
-            if not _blank(most) and run > most:
+            if not is_blank(most) and run > most:
                 words = f"{unit}_since_maintenance is {run:g}, expected at most maintenance_{unit} of "
                 yield Fault("fleet.csv", f"{words}'{stock['type_id']}', {most:g}", line)
     shops = [row for _, row in _rows(tables, "wagon_works") if row["kind"] == "maintenance"]
     for wagon_id, (line, wagon) in wagons.items():
-        due = [unit for unit in ("km", "days") if not _blank(wagon[f"maintenance_{unit}"])]
+        due = [unit for unit in ("km", "days") if not is_blank(wagon[f"maintenance_{unit}"])]
         if due and not any(not shop["wagons"] or wagon_id in shop["wagons"] for shop in shops):
             words = f"maintenance_{due[0]} is set, but wagon_works.csv has no workshop (kind maintenance) for "
             yield Fault("wagons.csv", f"{words}'{wagon_id}'", line)

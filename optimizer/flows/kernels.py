@@ -66,8 +66,6 @@ def labels_to_sink(
             way = onward[vertex, first_day:num_days]
             new[:] = mine
             for at in range(indptr[vertex], indptr[vertex + 1]):
-                if duration[arcs[at]] >= new.size:
-                    continue
                 there = price[arcs[at], first_day:num_days]
                 later = label[heads[at], first_day + duration[arcs[at]] : num_days]
                 for day in range(later.size):

@@ -99,7 +99,7 @@ def run_highs(highs: highspy.Highs, options: SolveOptions, is_mip: bool, constan
 
     def run() -> None:
         run_here(highs)
-        highspy.Highs.resetThreadScheduler(False)
+        highspy.Highs.resetThreadScheduler(False)  # the helper threads end with this one
 
     watch.run(run)
     if is_mip and _misstated(highs) and not watch.should_stop:

@@ -124,17 +124,12 @@ def repriced(
     -------
     Objective, without the constant, and value of the variable for each; None where it was cut short
     """
-    highs = make_highs(options)
-    writer = pulp.HiGHS(msg=False)
-    model.solverModel = highs
-    writer.buildSolverModel(model)
-    model.solverModel = None
-    highs.setOptionValue("output_flag", False)
+    highs = _loaded(model, options)
     column = {variable.name: number for number, variable in enumerate(model.variables())}
+    costs = list(highs.getLp().col_cost_)
     found: list[tuple[float, float] | None] = []
     for variable, usd in changes:
         at = column[variable.name]
-        before = highs.getLp().col_cost_[at]
         highs.changeColCost(at, usd)
         done = not options.stop.is_set()
         if done:
@@ -142,7 +137,7 @@ def repriced(
             done = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         value = highs.getSolution().col_value[at] if done else 0.0
         found.append((highs.getInfo().objective_function_value, value) if done else None)
-        highs.changeColCost(at, before)
+        highs.changeColCost(at, costs[at])
     return found
 
 
@@ -155,14 +150,19 @@ def minimal_conflict(model: pulp.LpProblem, options: SolveOptions) -> list[str]:
     options
         ``time_limit_s`` and ``stop`` end the search with nothing found.
     """
-    highs = make_highs(options)
-    writer = pulp.HiGHS(msg=False)
-    model.solverModel = highs
-    writer.buildSolverModel(model)
-    model.solverModel = None
-    highs.setOptionValue("output_flag", False)
+    highs = _loaded(model, options)
     names = [row.name for row in model.constraints()]
     return [names[row] for row in irreducible_rows(highs, options)]
+
+
+def _loaded(model: pulp.LpProblem, options: SolveOptions) -> highspy.Highs:
+    """HiGHS with a model in it, rows and columns in the model's order."""
+    highs = make_highs(options)
+    model.solverModel = highs
+    pulp.HiGHS(msg=False).buildSolverModel(model)
+    model.solverModel = None
+    highs.setOptionValue("output_flag", False)
+    return highs
 
 
 def _short(pulp_name: str) -> str:

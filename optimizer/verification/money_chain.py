@@ -108,6 +108,24 @@ class Chain:
         )
 
     @_kept
+    def moving_h(self, kind: str, asset_id: str, backward: bool) -> Fraction:
+        """Hours of one leg, without the wait for a sailing."""
+        if kind != "sea":
+            return self.hours(kind, asset_id, backward)
+        row = self.book.assets[kind][asset_id]
+        return 24 * exact(row["sailing_days_container" if self.is_container else "sailing_days_bulk"])
+
+    @_kept
+    def moving_usd_per_t(self, kind: str, asset_id: str, backward: bool) -> Fraction:
+        """USD per tonne of one leg at its true hours, without the wait for a sailing and its uncertainty."""
+        deviation_h = Fraction(0) if kind == "sea" else self.deviation_h(kind, asset_id, backward)
+        return (
+            self.money(kind, asset_id, backward)
+            + self.vot_usd_per_t_h * self.moving_h(kind, asset_id, backward)
+            + self.vor_usd_per_t_h * deviation_h
+        )
+
+    @_kept
     def door_charges(self, origin: str) -> Fraction:
         """Insurance paid once per load: at the origin inside the row's countries, and at the destination."""
         rows = self._tariffs("insurance")

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, PortChoice
-from optimizer.models.port_choice.verify_days import dated_faults, lateness_usd_per_t, leg_usd_per_t
+from optimizer.models.port_choice.verify_days import dated_faults, lateness_usd_per_t
 from optimizer.result import Solution, Violation
 from optimizer.verification.money_chain import Book, Chain, Record
 from optimizer.verification.numbers import differs, exact, exceeds, given, number, shown
@@ -119,10 +119,8 @@ class _Check:
             self.used_t[load] += quantity
             self.used_teu[load] += quantity * chain.teu_per_t()
             against = backward(leg, self.book.assets[leg["kind"]][leg["asset_id"]])
-            if self.problem.dated:
-                usd_per_t += leg_usd_per_t(chain, leg, against)
-            else:
-                usd_per_t += chain.generalised(leg["kind"], leg["asset_id"], against)
+            usd = chain.moving_usd_per_t if self.problem.dated else chain.generalised
+            usd_per_t += usd(leg["kind"], leg["asset_id"], against)
         if self.problem.dated:
             usd_per_t += lateness_usd_per_t(demand, route, path, chain)
         self.spent += quantity * usd_per_t

@@ -59,20 +59,6 @@ def dated_faults(
         yield Violation("route ends before its last leg", name, ready - arrive, "days early")
 
 
-def leg_usd_per_t(chain: Chain, leg: Record, backward: bool) -> Fraction:
-    """Cost of one leg at its true hours, without the wait for a sailing."""
-    kind, asset_id = leg["kind"], leg["asset_id"]
-    key = ("without the wait for a sailing", kind, asset_id, backward)
-    if key not in chain.answers:
-        deviation_h = Fraction(0) if kind == "sea" else chain.deviation_h(kind, asset_id, backward)
-        chain.answers[key] = (
-            chain.money(kind, asset_id, backward)
-            + chain.vot_usd_per_t_h * _hours(chain, leg)
-            + chain.vor_usd_per_t_h * deviation_h
-        )
-    return chain.answers[key]
-
-
 def lateness_usd_per_t(demand: Record, route: Record, path: Sequence[Record], chain: Chain) -> Fraction:
     """Days of waiting since the release at the value of time, and days after the due day at the shipment's rate."""
     moving = sum(
@@ -85,18 +71,16 @@ def lateness_usd_per_t(demand: Record, route: Record, path: Sequence[Record], ch
 
 
 def _hours(chain: Chain, leg: Record) -> Fraction:
-    row = chain.book.assets[leg["kind"]][leg["asset_id"]]
-    if leg["kind"] == "sea":
-        return 24 * exact(row["sailing_days_container" if chain.is_container else "sailing_days_bulk"])
-    backward = leg["kind"] == "link" and leg["from_node"] != row["from_node"]
-    return chain.hours(leg["kind"], leg["asset_id"], backward)
+    kind, asset_id = leg["kind"], leg["asset_id"]
+    against = kind == "link" and leg["from_node"] != chain.book.assets[kind][asset_id]["from_node"]
+    return chain.moving_h(kind, asset_id, against)
 
 
 @lru_cache(65536)  # few chains of legs, many shipments over each
-def _days(hours: Fraction) -> set[int]:
+def _days(hours: Fraction) -> frozenset[int]:
     """Whole days, ties up; both neighbours when the hours are a tie but for rounding in the model's floats."""
     slack = Fraction(str(TOLERANCE))
-    return {math.floor(hours / 24 + Fraction(1, 2) + shift) for shift in (-slack, slack)}
+    return frozenset(math.floor(hours / 24 + Fraction(1, 2) + shift) for shift in (-slack, slack))
 
 
 def _sails(chain: Chain, leg_id: str, day: int) -> bool:

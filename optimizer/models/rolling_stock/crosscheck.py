@@ -23,9 +23,10 @@ from heapq import heappop, heappush
 from math import ceil, floor, lcm
 from typing import Any
 
+from optimizer.data.columns import is_blank
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame, is_blank
+from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
 from optimizer.result import Outcome, Status, relative_gap
 
 Place = tuple[str, int]

@@ -19,11 +19,12 @@ from typing import Any
 import pandas as pd
 import pulp
 
+from optimizer.data.columns import is_blank
 from optimizer.errors import UsageError, VerificationError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.exact import WagonModel, build
 from optimizer.models.rolling_stock.moves import Moves, Spot, wagon_moves
-from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.result import Outcome, Status, relative_gap
 from optimizer.solvers.mip import solve_model
 

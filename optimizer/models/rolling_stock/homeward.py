@@ -12,7 +12,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.data.columns import is_blank
+from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import Place, RouteBook, Way, exact
 
 

@@ -23,10 +23,11 @@ from typing import Any
 
 from ortools.math_opt.python import mathopt
 
+from optimizer.data.columns import is_blank
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.locomotives import nothing_usd
 from optimizer.models.rolling_stock.locomotives_duties import Step, UnitDuty, cancel_reasons, plan_cost, plan_tables
-from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock, is_blank
+from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook, exact
 from optimizer.models.rolling_stock.trains import Stage, link_minutes, plan_trains
 from optimizer.result import Outcome, Status, relative_gap

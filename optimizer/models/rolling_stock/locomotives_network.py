@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock, is_blank
+from optimizer.data.columns import is_blank
+from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook, Way, exact
 from optimizer.models.rolling_stock.trains import Stage, TrainPlan, link_minutes
 

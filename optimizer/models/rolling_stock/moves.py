@@ -8,8 +8,9 @@ from fractions import Fraction
 from math import ceil, lcm
 from typing import Any
 
+from optimizer.data.columns import is_blank
 from optimizer.models.rolling_stock.homeward import Homeward
-from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.pruning import without_replaceable
 from optimizer.models.rolling_stock.rooms import link_rooms, yard_rooms
 from optimizer.models.rolling_stock.routes import Place, RouteBook, exact

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 from pydantic import Field
 
+from optimizer.data.columns import is_blank
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema import Count, Day, Gauge, Identifier, Names, NonNegative, PositiveCount, Row, Text
 from optimizer.display import ShownInNotebooks
@@ -195,11 +196,6 @@ def _without_rows(corridor: Corridor, names: tuple[str, ...]) -> list[Fault]:
         for n in names
         if corridor.table(n).empty
     ]
-
-
-def is_blank(value: Any) -> bool:
-    """Whether an optional cell is empty."""
-    return value is None or value == "" or value != value
 
 
 def _wagon_faults(corridor: Corridor) -> list[Fault]:

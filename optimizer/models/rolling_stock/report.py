@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
+from optimizer.data.columns import is_blank
 from optimizer.models.family import Table
 from optimizer.models.rolling_stock.moves import Moves, wagon_moves
-from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.report_empties import countries_table, exchange_table, owed_km
 from optimizer.models.rolling_stock.unserved import unserved_reasons
 from optimizer.result import Solution

@@ -8,7 +8,8 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Literal, get_args
 
-from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.data.columns import is_blank
+from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import exact
 
 if TYPE_CHECKING:

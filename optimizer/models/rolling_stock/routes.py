@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.data.columns import is_blank
 from optimizer.data.corridor import Corridor
 from optimizer.errors import Fault, InstanceError
-from optimizer.models.rolling_stock.problem import is_blank
 from optimizer.network.paths import shortest_path_tree
 
 Place = tuple[str, int]

@@ -25,13 +25,13 @@ from itertools import combinations
 from math import ceil
 from typing import Any
 
+from optimizer.data.columns import is_blank
 from optimizer.models.rolling_stock.problem import (
     GRADIENT_CLASSES_PERMILLE,
     MAX_UNITS,
     MIN_SPEED_KMH,
     MINUTES_PER_DAY,
     RollingStock,
-    is_blank,
 )
 from optimizer.models.rolling_stock.routes import RouteBook, exact
 

@@ -17,6 +17,7 @@ from optimizer.models.rolling_stock.problem import GRADIENT_CLASSES_PERMILLE, MA
 from optimizer.models.rolling_stock.verify import TOLERANCE
 from optimizer.models.rolling_stock.verify_facts import Facts
 from optimizer.result import Solution, Violation
+from optimizer.verification.numbers import given
 
 DAY_MIN = 1440
 
@@ -25,8 +26,8 @@ def _exact(value: Any) -> Fraction:
     return Fraction(str(value))
 
 
-def _blank(value: Any) -> bool:
-    return value is None or value == "" or value != value
+def _or_zero(value: Any) -> Fraction:
+    return _exact(value) if given(value) else Fraction(0)
 
 
 def _wired(link: Mapping[str, Any]) -> bool:
@@ -34,8 +35,7 @@ def _wired(link: Mapping[str, Any]) -> bool:
 
 
 def _gradient(link: Mapping[str, Any]) -> Fraction:
-    value = link["ruling_gradient_permille"]
-    return Fraction(0) if _blank(value) else _exact(value)
+    return _or_zero(link["ruling_gradient_permille"])
 
 
 def verify_trains(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
@@ -204,11 +204,8 @@ class _Check:
         loco = self.locos[stock["type_id"]]
         days, most_km = loco["maintenance_days"], loco["maintenance_km"]
         at, free, minutes, behind = stock["node_id"], int(stock["from_day"]) * DAY_MIN, 0, None
-        since = (
-            -Fraction(0 if _blank(stock["days_since_maintenance"]) else _exact(stock["days_since_maintenance"]))
-            * DAY_MIN
-        )
-        km = Fraction(0) if _blank(stock["km_since_maintenance"]) else _exact(stock["km_since_maintenance"])
+        since = -_or_zero(stock["days_since_maintenance"]) * DAY_MIN
+        km = _or_zero(stock["km_since_maintenance"])
         homes = self.homes[stock["type_id"]]
         for number, row in enumerate(rows):
             where, depart, arrive = f"{name}, step {number}", int(row["depart_min"]), int(row["arrive_min"])
@@ -230,10 +227,10 @@ class _Check:
                 since, km, free = Fraction(arrive), Fraction(0), arrive
             else:
                 km += run_km
-                if not _blank(days) and arrive - since > _exact(days) * DAY_MIN:
+                if given(days) and arrive - since > _exact(days) * DAY_MIN:
                     late = float((arrive - since) / DAY_MIN - _exact(days))
                     self.broken("locomotive works after its days are over", where, late, "days")
-                if not _blank(most_km) and km > _exact(most_km):
+                if given(most_km) and km > _exact(most_km):
                     self.broken("locomotive runs further than it may", where, float(km - _exact(most_km)), "km")
                 minutes += arrive - depart + self.connection_min
                 free = arrive + self.connection_min
@@ -289,7 +286,7 @@ def _minutes(facts: Facts, link: Mapping[str, Any], at: str) -> tuple[str, int]:
 def _stages(facts: Facts, train: Mapping[str, Any], depots: set[tuple[str, int]]) -> list[dict[str, Any]]:
     """A train's way, cut by the rule of the problem."""
     stages: list[dict[str, Any]] = []
-    minute = 0 if _blank(train["depart_min"]) else int(train["depart_min"])
+    minute = int(train["depart_min"]) if given(train["depart_min"]) else 0
     at, minute = train["from_node"], int(train["depart_day"]) * DAY_MIN + minute
     previous: Any = None
     for link_id in train["links"]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
-from optimizer.models.rolling_stock.problem import RollingStock, is_blank
+from optimizer.data.columns import is_blank
+from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import Way, exact
 from optimizer.models.rolling_stock.wagon_data import Kind, Move, WagonType, Wear
 
