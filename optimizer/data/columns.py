@@ -17,6 +17,7 @@ from optimizer.data.schema import Row
 _PATTERNS = {
     r"^[A-Z]{2}$": "a country code of two capital letters such as KZ",
     r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$": "an id of letters, digits, '_', '.' and '-'",
+    r"^([A-Za-z0-9][A-Za-z0-9_.\-]*)?$": "an id of letters, digits, '_', '.' and '-', or nothing",
     r"^\d{1,2}(\.\d+)?-\d{1,2}(\.\d+)?$": "hours of the day such as 6-14;16-24",
     r"^\d{1,5}(\.\d+)?-\d{1,5}(\.\d+)?$": "hours of the horizon such as 30-34.5;50-52",
 }

@@ -138,7 +138,11 @@ def _columns(moves: Moves) -> int:
 def solve_by_parts(
     problem: RollingStock, options: SolveOptions, moves: Moves | None = None, started: float | None = None
 ) -> Outcome:
-    """The engine proper, whatever the size; ``started`` by the performance counter, now by default."""
+    """
+    The engine proper, whatever the size, for fleets without maintenance.
+
+    ``started`` is read off the performance counter, now by default.
+    """
     search = Search(problem, options, moves, started)
     lay = search.layout
     search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
