@@ -207,6 +207,15 @@ def test_one_bad_row_does_not_make_its_id_unknown(edit, faults_of):
     assert told == ["commodities.csv:2: value_usd_per_t is '-3', expected a number >= 0"]
 
 
+def test_a_residue_is_an_id_or_blank(small, faults_of):
+    lines = small["fleet.csv"].splitlines()
+    fleet = "\n".join([lines[0] + ",residue", lines[1] + ",fine dust", lines[2] + ",", ""])
+    assert faults_of({"fleet.csv": fleet}) == [
+        "fleet.csv:2: residue is 'fine dust', "
+        "expected an id of letters, digits, '_', '.' and '-', or nothing, at most 64 characters"
+    ]
+
+
 def test_tariffs_that_tie_name_both_rows(edit, faults_of):
     told = faults_of(edit("tariffs.csv", "T2,line_haul,,,road,", "T2,line_haul,,,rail,"))
     assert (

@@ -220,6 +220,27 @@ def test_both_formulations_agree_on_shops_and_connections(corridor: Any) -> None
     assert first.cost == pytest.approx(second.cost, abs=1e-5)
 
 
+def there_and_back() -> dict[str, list[dict[str, Any]]]:
+    """A train up the line at once and one down a day later, 96 minutes each; one locomotive, at home at the foot."""
+    rows = ramp(links="l", from_node="p", gross_t=600, cancel_usd=200)
+    rows["nodes"] = [{"node_id": n, "name": n, "country": "PK", "lat": 0, "lon": i} for i, n in enumerate("pq")]
+    link = {"mode": "rail", "gauge_mm": 1676, "speed_kmh": 25, "length_km": 40, "ruling_gradient_permille": 5}
+    rows["links"] = [{"link_id": "l", "from_node": "p", "to_node": "q", **link}]
+    rows["fleet"] = [{"fleet_id": "f", "type_id": "dl", "node_id": "p", "gauge_mm": 1676, "units": 1}]
+    rows["train_services"].append({**rows["train_services"][0], "service_id": "u", "from_node": "q", "depart_day": 1})
+    return rows
+
+
+def test_a_unit_goes_home_between_two_trains_and_comes_back() -> None:
+    problem = problem_of(there_and_back())
+    for method in ("exact", "crosscheck", "engine"):
+        outcome = FAMILY.methods[method](problem, SolveOptions())
+        assert outcome.solution is not None
+        assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+        assert outcome.cost == pytest.approx(4 * 96), method  # to stay away costs 1,344, to cancel one 200
+        assert outcome.status is Status.OPTIMAL
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(corridor=st.one_of(train_corridors(), shop_corridors()))
 def test_the_engine_has_a_bound_below_the_optimum_and_a_plan_above(corridor: Any) -> None:

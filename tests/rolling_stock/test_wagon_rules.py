@@ -330,10 +330,6 @@ def test_a_model_without_the_rules_does_not_grow() -> None:
             "wagons.csv:2: return_rule is 'return' without home_country, expected the country it returns to",
         ),
         (
-            lambda rows: rows["commodities"][0].update(residue="fine dust"),
-            "residue is 'fine dust', expected an id of letters, digits, '_', '.' and '-', or nothing, at most 64",
-        ),
-        (
             lambda rows: rows["fleet"][0].update(residue="dusd"),
             "residue names 'dusd', expected a residue of commodities.csv (dust); did you mean 'dust'?",
         ),

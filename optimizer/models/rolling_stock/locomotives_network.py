@@ -6,7 +6,8 @@ another layer through a shop window. A layer has a time line of events at each p
 a shop. Units that stand there are the flow along it.
 
 Light moves start when locomotives come free, towards a home, or arrive just in time for a stage or shop: all others
-cost the same or more. From an event to another at most one is listed.
+cost the same or more. From an event to another at most one is listed. Where one leaves after another came in, there is
+an event: a unit may go home between two trains.
 """
 
 from __future__ import annotations
@@ -200,12 +201,6 @@ def _network(
     stands = np.array([(s.place, s.minute) for s, _ in stock], np.int64).reshape(-1, 2)
     wanted = np.unique(_keys(np.concatenate([leave, opens])))
     released = np.unique(_keys(np.concatenate([free, shuts, stands])))
-    events = np.union1d(wanted, released)
-    place, minute = events // NEVER, events % NEVER
-    follows = np.r_[place[1:] == place[:-1], False]
-    until = np.where(follows, np.r_[minute[1:], 0], np.maximum(end, minute))
-    away = ~np.isin(place, sorted(homes))
-    stay = np.where(away, np.maximum(0, np.minimum(until, end) - np.minimum(minute, end)), 0) * float(rate)
     graph = book.graph((int(loco["gauge_mm"]),), wired_only=loco["traction"] == "electric")
     gauge = int(loco["gauge_mm"])
     ways = {
@@ -214,10 +209,18 @@ def _network(
         for b, there in enumerate(names)
         if (way := graph.way((start, gauge), (there, gauge))) is not None
     }
-    shop_km = float("inf") if is_blank(loco["maintenance_km"]) else float(loco["maintenance_km"])
     per_day = exact(settings.hours_per_day)
     minutes = {pair: way_minutes(way, per_day) for pair, way in ways.items()}
-    light = _light_arcs(ways, minutes, homes, events, wanted, released, float(rate), connection, end)
+    moves = _light_moves(ways, minutes, homes, wanted, released, connection, end)
+    events = np.union1d(wanted, released)
+    events = np.union1d(events, _turns(moves, events))
+    place, minute = events // NEVER, events % NEVER
+    light = _light_arcs(moves, ways, minutes, homes, events, float(rate), connection)
+    follows = np.r_[place[1:] == place[:-1], False]
+    until = np.where(follows, np.r_[minute[1:], 0], np.maximum(end, minute))
+    away = ~np.isin(place, sorted(homes))
+    stay = np.where(away, np.maximum(0, np.minimum(until, end) - np.minimum(minute, end)), 0) * float(rate)
+    shop_km = float("inf") if is_blank(loco["maintenance_km"]) else float(loco["maintenance_km"])
     return LocoNetwork(
         loco["loco_id"], rate, shop_km, tuple(names), homes, windows, layers,
         np.array([n for n, _ in stages], np.int64), place, minute,
@@ -270,14 +273,14 @@ def _layers(
     return (*together, *layers)
 
 
-def _light_arcs(
-    ways: Mapping[tuple[int, int], Way], minutes: Mapping[tuple[int, int], int], homes: frozenset[int], events: Ints,
-    wanted: Ints, released: Ints, rate: float, connection: int, end: int,
-) -> LightArcs:  # fmt: skip
-    parts: list[tuple[Ints, ...]] = []
-    figures: list[tuple[Floats, Floats]] = []
+def _light_moves(
+    ways: Mapping[tuple[int, int], Way], minutes: Mapping[tuple[int, int], int], homes: frozenset[int],
+    wanted: Ints, released: Ints, connection: int, end: int,
+) -> Ints:  # fmt: skip
+    """Shape (moves, 4): start, end, minute of leaving, and minute in which the unit is free again."""
+    parts: list[Ints] = []
     wants, frees = _by_place(wanted), _by_place(released)
-    for (a, b), way in ways.items():
+    for a, b in ways:
         takes = minutes[a, b] + connection
         need, come = wants.get(b, wanted[:0]), frees.get(a, released[:0])
         if a in homes:
@@ -289,23 +292,35 @@ def _light_arcs(
             before = np.searchsorted(come, need - takes, side="right") - 1
             before, first = np.unique(before, return_index=True)
             leave, reach = come[before[before >= 0]], need[first[before >= 0]]
-        kept = leave + minutes[a, b] <= end
-        leave, reach = leave[kept], reach[kept]
-        start = np.searchsorted(events, a * NEVER + leave, side="right") - 1
-        goal = np.searchsorted(events, b * NEVER + reach)
-        there = (start >= 0) & (events[np.maximum(start, 0)] // NEVER == a)
-        leave, reach, start, goal = leave[there], reach[there], start[there], goal[there]
-        size = leave.size
-        if not size:
-            continue
-        goal = np.where((goal < events.size) & (events[np.minimum(goal, events.size - 1)] // NEVER == b), goal, -1)
-        spent = reach - leave if a not in homes and b not in homes else np.full(size, takes)
-        parts.append((np.full(size, a), np.full(size, b), leave, leave + minutes[a, b], start, goal))
-        figures.append((np.full(size, float(way.length_km)), spent * rate))
-    whole = [np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True)] or [events[:0]] * 6
-    km, usd = [np.concatenate(column) for column in zip(*figures, strict=True)] or [np.zeros(0)] * 2
-    start, there, leave, arrive, from_event, to_event = whole
-    return LightArcs(start, there, leave, arrive, km, usd, from_event, to_event)
+        kept = (leave >= 0) & (leave + minutes[a, b] <= end)
+        parts.append(np.column_stack([np.full((kept.sum(), 2), (a, b)), leave[kept], reach[kept]]))
+    return np.concatenate(parts) if parts else np.zeros((0, 4), np.int64)
+
+
+def _turns(moves: Ints, events: Ints) -> Ints:
+    """Keys of light moves that leave after another came in since the last event: the two meet in an event only."""
+    leaves, comes = np.unique(_keys(moves[:, [0, 2]])), np.unique(_keys(moves[:, [1, 3]]))
+    marks = np.r_[-1, np.union1d(events, leaves)]
+    since = np.maximum(marks[np.searchsorted(marks, leaves) - 1], leaves // NEVER * NEVER - 1)
+    return leaves[np.searchsorted(comes, leaves, side="right") > np.searchsorted(comes, since, side="right")]
+
+
+def _light_arcs(
+    moves: Ints, ways: Mapping[tuple[int, int], Way], minutes: Mapping[tuple[int, int], int], homes: frozenset[int],
+    events: Ints, rate: float, connection: int,
+) -> LightArcs:  # fmt: skip
+    from_event = np.searchsorted(events, _keys(moves[:, [0, 2]]), side="right") - 1
+    there = (from_event >= 0) & (events[np.maximum(from_event, 0)] // NEVER == moves[:, 0])
+    moves, from_event = moves[there], from_event[there]
+    start, goal, leave, reach = moves.T
+    to_event = np.searchsorted(events, _keys(moves[:, [1, 3]]))
+    last = (to_event == events.size) | (events[np.minimum(to_event, events.size - 1)] // NEVER != goal)
+    pairs = list(zip(start.tolist(), goal.tolist(), strict=True))
+    takes = np.array([minutes[pair] for pair in pairs], np.int64)
+    km = np.array([float(ways[pair].length_km) for pair in pairs])
+    at_home = np.isin(start, sorted(homes)) | np.isin(goal, sorted(homes))
+    usd = np.where(at_home, takes + connection, reach - leave) * rate
+    return LightArcs(start, goal, leave, leave + takes, km, usd, from_event, np.where(last, -1, to_event))
 
 
 def _by_place(keys: Ints) -> dict[int, Ints]:
