@@ -34,20 +34,25 @@ def _is_number(cell: str) -> bool:
     return stripped.replace(".", "", 1).isdigit()
 
 
-def print_table(out: Console, table: Table) -> None:
-    """One table; columns of numbers stand right."""
+def print_table(out: Console, table: Table, at_most: int = 0) -> None:
+    """One table, its first ``at_most`` rows (0: all); columns of numbers stand right."""
+    rows = table.rows[:at_most] if at_most else table.rows
     drawn = RichTable(
         title=Text(table.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
     for at, name in enumerate(table.columns):
-        cells = [row[at] for row in table.rows if row[at].strip() not in ("", "-", "–")]
+        cells = [row[at] for row in rows if row[at].strip() not in ("", "-", "–")]
         numbers = bool(cells) and all(map(_is_number, cells))
         drawn.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
-    for row in table.rows:
+    for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     out.print(drawn)
-    if table.note:
-        out.print(Text(f"  {table.note}", style="italic"))
+    left = len(table.rows) - len(rows)
+    notes = [f"{left:,} more rows; --rows 0 prints all"] if left else []
+    notes += [table.note] if table.note else []
+    for note in notes:
+        out.print(Text(f"  {note}", style="italic"))
+    if notes:
         out.print()
 
 

@@ -26,6 +26,9 @@ from optimizer.cli.arguments import family_argument, family_options, instance_ar
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Result directory to write.")
 @click.option("--force", is_flag=True, help="Replace a result that stands in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print result.json instead of tables.")
+@click.option(
+    "--rows", type=click.IntRange(min=0), default=40, show_default=True, help="Rows of a table at most; 0 for all."
+)
 def command(
     family: str,
     instance: str,
@@ -38,6 +41,7 @@ def command(
     out: Path | None,
     force: bool,
     as_json: bool,
+    rows: int,
     **given: Any,
 ) -> None:
     """Solve FAMILY (port-choice, transshipment, rolling-stock or gauge-choice) on INSTANCE.
@@ -90,7 +94,7 @@ def command(
             if result.solution is not None:
                 screen = console()
                 for table in chosen.report(problem, result.solution):
-                    print_table(screen, table)
+                    print_table(screen, table, rows)
             print_conflicts(result.conflicts)
     if out is not None:
         click.echo(f"result written to {out}", err=True)

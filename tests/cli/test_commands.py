@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from optimizer import api
 from optimizer.cli import cli
+from optimizer.cli.output import console, print_table
+from optimizer.models.family import Table
 
 Run = Callable[..., Result]
 
@@ -268,3 +270,20 @@ def test_generate_with_numbers_that_do_not_fit(run: Run, tmp_path: Path, argumen
     assert done.exit_code == 2
     assert words in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_long_tables_are_cut_unless_all_rows_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("Wagons", ("no", "type"), [[str(n), "hopper"] for n in range(50)], "all of them")
+    print_table(console(), table, at_most=40)
+    cut = capsys.readouterr().out
+    assert cut.count("hopper") == 40
+    assert "10 more rows; --rows 0 prints all" in cut
+    assert "all of them" in cut
+    print_table(console(), table)
+    assert capsys.readouterr().out.count("hopper") == 50
+
+
+def test_rows_below_zero_are_refused(run: Run, instance: Path) -> None:
+    done = run("solve", "port-choice", instance, "--rows", "-1")
+    assert done.exit_code == 2
+    assert "--rows" in done.stderr

@@ -159,7 +159,9 @@ def test_report_speaks_of_places(instances_dir: Path) -> None:
         assert "gauge change 1520/1676" in text
         assert "Lease of the bogie exchange" in text
         for table in tables:
-            widths = [max(len(row[at]) for row in [table.columns, *table.rows]) for at in range(len(table.columns))]
+            rows = [table.columns, *table.rows]
+            columns = zip(*rows, strict=True)
+            widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
             assert sum(widths) + 3 * len(widths) <= 100, table.title
     figures = FAMILY.kpis(PortChoice(toy(instances_dir)), solved(PortChoice(toy(instances_dir))).solution or {})
     assert figures["share of gateway tonnes through East Port, %"] == pytest.approx(60)

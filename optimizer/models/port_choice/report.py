@@ -99,15 +99,9 @@ def _routes(plan: Trips) -> Table:
     rows = []
     for trip in plan.trips:
         money = sum(trip.money_usd_per_t.values())
-        figures = [
-            short(str(trip.demand["demand_id"]), 12),
-            rounded(trip.quantity_t),
-            f"{money:.1f}",
-            f"{trip.days:.1f}",
-        ]
-        for line in textwrap.wrap(plan.words(trip), ROUTE_WIDTH) or [""]:
-            rows.append([*figures, line])
-            figures = [""] * 4
+        way = "\n".join(textwrap.wrap(plan.words(trip), ROUTE_WIDTH))
+        figures = [rounded(trip.quantity_t), f"{money:.1f}", f"{trip.days:.1f}"]
+        rows.append([short(str(trip.demand["demand_id"]), 12), *figures, way])
     return Table("Routes", ("shipment" if plan.problem.dated else "lane", "t", "USD/t", "days", "way"), rows)
 
 

@@ -140,7 +140,8 @@ def _orders_table(problem: RollingStock, solution: Solution) -> Table:
     if set(left) - set(reasons):
         reasons |= unserved_reasons(problem, {o: t for o, t in left.items() if o not in reasons}, wagon_moves(problem))
     rows = []
-    for order in problem.table("orders").to_dict("records"):
+    orders = problem.table("orders").to_dict("records")
+    for order in sorted(orders, key=lambda order: -left.get(order["order_id"], 0.0)):  # what stays behind comes first
         order_id, missing = order["order_id"], left.get(order["order_id"], 0.0)
         rows.append(
             [
