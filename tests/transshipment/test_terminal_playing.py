@@ -3,12 +3,13 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import terminals
+from strategies import rich_terminals, terminals
 
 from optimizer.data.generator.terminal_ladder import terminal_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.transshipment import Transshipment
 from optimizer.models.transshipment.aims import fallbacks
+from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
@@ -26,7 +27,10 @@ def check(problem, player):
 
 
 @SLOW
-@given(corridor=terminals(max_trains=6, max_loads=12), seed=st.integers(0, 99))
+@given(
+    corridor=st.one_of(terminals(max_trains=6, max_loads=12), rich_terminals(max_trains=6, max_loads=12)),
+    seed=st.integers(0, 99),
+)
 def test_played_and_searched_plans_are_valid_and_cost_what_is_said(corridor, seed):
     problem = Transshipment(corridor)
     site = problem.site
@@ -44,9 +48,34 @@ def test_played_and_searched_plans_are_valid_and_cost_what_is_said(corridor, see
     assert player.best[2] <= begun <= first
 
 
+@SLOW
+@given(corridor=rich_terminals(max_trains=6, max_loads=12), data=st.data())
+def test_a_running_plan_is_played_on_from_any_minute(corridor, data):
+    problem = Transshipment(corridor)
+    site = problem.site
+    ways = fallbacks(site, groups(site))
+    player = Player(site, ways, data.draw(st.integers(0, 99)))
+    if player.units is None:
+        return
+    player.search(20, 0.1, 0.001)
+    past = Past(player.plan(), data.draw(st.integers(0, site.end)))
+    again = Player(site, ways, 1, past)
+    if again.units is None:
+        return
+    again.search(20, 0.1, 0.001)
+    check(problem, again)
+    plan = again.plan()
+    for load_id, passage in plan.passages.items():
+        if past.has_begun(load_id) and passage.onward == past.plan.passages[load_id].onward:
+            assert {*past.works(load_id)} <= {*passage.works}
+            assert {*past.checks(load_id)} <= {*passage.checks}
+
+
 @pytest.mark.parametrize("flavour", ["crane-tight", "arrival-bound"])
-def test_windows_of_a_long_horizon_improve_the_whole(flavour):
-    problem = Transshipment(apply_scenario(terminal_ladder("week", flavour, trains=30, loads=900), None))
+@pytest.mark.parametrize("further", [False, True])
+def test_windows_of_a_long_horizon_improve_the_whole(flavour, further):
+    instance = terminal_ladder("week", flavour, trains=30, loads=900, further=further)
+    problem = Transshipment(apply_scenario(instance, None))
     site = problem.site
     player = Player(site, fallbacks(site, groups(site)))
     before = player.best[2]

@@ -7,18 +7,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from optimizer.models.transshipment.playing_kernels import (
+from optimizer.models.transshipment.playing_kernels import play, withdraw
+from optimizer.models.transshipment.playing_loads_kernels import join_all
+from optimizer.models.transshipment.playing_state import (
     ABOARD,
     BOGIE,
     DONE,
+    FORGOTTEN,
+    NEVER,
     NONE,
     NOW,
     YARD,
     Ground,
     Position,
     copy,
-    join_all,
-    play,
 )
 
 SHIFTS = np.array([-60, -30, -15, -5, 5, 15, 30, 60])
@@ -67,10 +69,17 @@ def price(g: Ground, at: Position, terms: Terms, span: Span, leaves: Any) -> int
         onward, inbound, stage = at.load[i].going, g.load[i].inbound, at.load[i].stage
         if onward == NONE or stage == ABOARD:
             continue
-        if at.load[i].by != BOGIE and inbound < span.gone:
-            leaves[inbound] = max(leaves[inbound], at.works[i, 0, 2])
+        if inbound < span.gone:
+            if at.load[i].by != BOGIE:
+                leaves[inbound] = max(leaves[inbound], at.works[i, 0, 2])
+            elif g.load[i].before > 0:
+                last = g.load[i].first_check + g.load[i].before - 1
+                leaves[inbound] = max(leaves[inbound], at.checks[last, 2])
         if stage == DONE and onward < span.gone:
-            leaves[onward] = max(leaves[onward], at.works[i, 1 if at.load[i].by == YARD else 0, 2])
+            end = at.works[i, 1 if at.load[i].by == YARD else 0, 2]
+            if g.load[i].after_min > 0:
+                end = at.checks[g.load[i + 1].first_check - 1, 2]
+            leaves[onward] = max(leaves[onward], end)
     units = 0
     for t in range(span.gone):
         units += g.train[t].wait * max(0, leaves[t] - g.train[t].depart)
@@ -94,6 +103,9 @@ def evaluate(
     join_all(g, at, chosen, aims, span.first_load, span.last_load, at.clock[NOW] - 1)
     if not play(g, at, aims, span.trains, span.gone, span.first_load, span.last_load, FAILED):
         return FAILED
+    if at.clock[FORGOTTEN] and span.first_load == 0 and span.last_load == at.load.size:
+        if g.stock[-1].min() < NEVER or g.train[0].checked_after:
+            withdraw(g, at)
     return price(g, at, terms, span, leaves)
 
 

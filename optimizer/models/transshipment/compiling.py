@@ -15,7 +15,7 @@ from fractions import Fraction
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.dispatch import Aim, Past
 from optimizer.models.transshipment.improve import COLD, HOT, Search
-from optimizer.models.transshipment.playing import Player, plain
+from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.site import Call, Crane, Load, Site, Track
 
 LEAST_WAIT_S, WAIT_SHARE = 0.7, 0.2
@@ -31,15 +31,15 @@ def searcher(
     past: Past | None = None,
     change_units: int = 0,
 ) -> Player | Search:
-    """The compiled search where it knows all rules of the terminal and can be had in time, else the general one."""
-    if plain(site) and compiled(options):
+    """The compiled search where it can be had in time, else the general one."""
+    if compiled(options):
         return Player(site, fallbacks, options.seed, past, change_units)
     return Search(site, fallbacks, options.seed, past, change_units)
 
 
 def faster(search: Player | Search, options: SolveOptions) -> Player | Search:
     """The compiled search with the best aims of a general one, once it can be had; else the same."""
-    if isinstance(search, Player) or not plain(search.site) or not _ready.is_set():
+    if isinstance(search, Player) or not _ready.is_set():
         return search
     player = Player(search.site, search.fallbacks, options.seed, search.past, search.change_units)
     player.try_aims(*search.best_aims)

@@ -1,30 +1,23 @@
-"""A terminal with the plain rules as arrays for the compiled kernels, and plans and running plans to and fro."""
+"""Aims of a terminal, the plan they lead to when the compiled kernels play it, and a search for better ones."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from optimizer.models.transshipment import playing_kernels as kernels
 from optimizer.models.transshipment.anneal_kernels import FAILED, Span, Terms, anneal, evaluate, release
 from optimizer.models.transshipment.dispatch import Aim, Past
-from optimizer.models.transshipment.playing_kernels import BOGIE, DIRECT, DONE, NONE, YARD, Ground, Position
-from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, Work, price_units
-from optimizer.models.transshipment.site import GAUGES, Bay, Crane, Site, minutes
+from optimizer.models.transshipment.playing_arrays import WAYS, Arrays
+from optimizer.models.transshipment.playing_loads_kernels import join_all
+from optimizer.models.transshipment.playing_state import DONE, NONE, NOW, YARD, Position, copy
+from optimizer.models.transshipment.problem import Passage, Plan, Stand, Work
+from optimizer.models.transshipment.site import Site
 
-WAY_NUMBER: Mapping[str, int] = {"direct": DIRECT, "yard": YARD, "bogie": BOGIE}
-WAYS: tuple[Way, ...] = ("direct", "yard", "bogie")
-FORMS = ("container", "bulk")
 MARGIN = 480
 """Minutes after a window whose trains are counted with it, and as many again whose trains are played along."""
-
-
-def plain(site: Site) -> bool:
-    """Whether the kernels know all rules of this terminal."""
-    return site.is_plain
 
 
 class Player:
@@ -61,19 +54,13 @@ class Player:
         change_units: int = 0,
     ) -> None:
         self.site, self.random = site, random.Random(seed)
-        self.calls = sorted(site.calls, key=lambda call: call.arrive)
-        number = {call.call_id: t for t, call in enumerate(self.calls)}
-        self.loads = sorted(site.loads, key=lambda load: number[load.call_id])
-        self.tracks = sorted(site.tracks, key=lambda track: (track.length, track.track_id))
-        self.resources: list[Crane | Bay] = [*site.cranes, *site.bays]
-        self.number = number
-        self.ground = self._ground(options)
-        self.opening = self._fresh()
-        self.at = self._fresh()
+        self.arrays = Arrays(site, options)
+        self.calls, self.loads, self.number = self.arrays.calls, self.arrays.loads, self.arrays.number
+        self.ground = self.arrays.ground
         count, loads = len(self.calls), len(self.loads)
         floor, planned = np.zeros(count, np.int64), np.full(loads, NONE)
-        if past is not None:
-            self._resume(past, floor, planned)
+        self.opening = self.arrays.fresh() if past is None else self.arrays.resumed(past, floor, planned)
+        self.at = self.arrays.fresh()
         self.terms = Terms(floor, np.zeros(count, np.int64), planned, change_units)
         # Trains that have left have nothing to decide.
         here = np.flatnonzero(self.opening.train.leave < 0)
@@ -95,7 +82,7 @@ class Player:
         """Take these aims, where the loads have such a choice, and play them; the cost, None when that fails."""
         for i, load in enumerate(self.loads):
             if load.load_id in loads:
-                self.chosen[i] = self._choice(i, *loads[load.load_id])
+                self.chosen[i] = self.arrays.choice(i, *loads[load.load_id])
         for t, call in enumerate(self.calls):
             self.aims[t] = leaves.get(call.call_id, self.aims[t])
         self._take(self.chosen, self.aims, self._cost())
@@ -111,14 +98,6 @@ class Player:
             return False
         self.settle()
         return True
-
-    def _choice(self, i: int, onward: str, way: str) -> int:
-        g = self.ground
-        wanted = self.number.get(onward, NONE), WAY_NUMBER[way]
-        for c in range(g.load.first_choice[i], g.load.first_choice[i + 1]):
-            if (g.choice.onward[c], g.choice.way[c]) == wanted:
-                return int(c)
-        return NONE
 
     def _cost(self) -> int | None:
         """Plays the aims at hand through."""
@@ -156,7 +135,7 @@ class Player:
             if onward == NONE:
                 self.chosen[i] = NONE
             elif chosen == NONE or self.ground.choice.onward[chosen] != onward:
-                self.chosen[i] = self._choice(i, self.calls[onward].call_id, WAYS[self.at.load.by[i]])
+                self.chosen[i] = self.arrays.choice(i, self.calls[onward].call_id, WAYS[self.at.load.by[i]])
 
     def search(self, moves: int, hot: float, cold: float) -> None:
         """Anneal the aims at hand over the whole horizon; temperatures are shares of their cost."""
@@ -200,8 +179,8 @@ class Player:
         to_come = int(come[-1]) + 1 if come.size else 0
         if to_come <= start:
             to_come = start
-            kernels.copy(self.opening, at, whole.trains, 0, whole.last_load, g)
-            kernels.join_all(g, at, self.chosen, self.aims, 0, whole.last_load, at.clock[kernels.NOW] - 1)
+            copy(self.opening, at, whole.trains, 0, whole.last_load, g)
+            join_all(g, at, self.chosen, self.aims, 0, whole.last_load, at.clock[NOW] - 1)
             kernels.play(g, at, self.aims, whole.trains, whole.gone, 0, whole.last_load, int(arrive[start]))
             opening = Position(*(array.copy() for array in at))
         else:
@@ -240,172 +219,17 @@ class Player:
         self.chosen, self.aims = self.best[0], self.best[1]
         self._cost()
         self.chosen, self.aims = at_hand
-        at, names = self.at, [resource.name for resource in self.resources]
+        at, names = self.at, [resource.name for resource in self.arrays.resources]
         stands, passages = {}, {}
         for call in self.site.calls:
             t = self.number[call.call_id]
-            track = self.tracks[at.train.track[t]].track_id
+            track = self.arrays.tracks[at.train.track[t]].track_id
             stands[call.call_id] = Stand(track, int(at.train.start[t]), int(self.leaves[t]))
+        first_check = self.ground.load.first_check.tolist()
         for i, load in enumerate(self.loads):
             onward, by = at.load.going[i], at.load.by[i]
             if onward != NONE:
-                works = at.works[i, : 2 if by == YARD else 1].tolist()
-                passages[load.load_id] = Passage(
-                    WAYS[by], self.calls[onward].call_id, tuple(Work(names[r], start, end) for r, start, end in works)
-                )
+                done = at.works[i, : 2 if by == YARD else 1], at.checks[first_check[i] : first_check[i + 1]]
+                works, checks = (tuple(Work(names[r], start, end) for r, start, end in rows.tolist()) for rows in done)
+                passages[load.load_id] = Passage(WAYS[by], self.calls[onward].call_id, works, checks)
         return Plan(stands, passages)
-
-    def _ground(self, options: Mapping[str, Sequence[Aim]]) -> Ground:
-        site, calls, loads, number = self.site, self.calls, self.loads, self.number
-        onward, way, first_choice = [], [], [0]
-        for load in loads:
-            for call_id, name in options.get(load.load_id, ()):
-                if call_id in number:
-                    onward.append(number[call_id])
-                    way.append(WAY_NUMBER[name])
-            first_choice.append(len(onward))
-        inbound = np.array([number[load.call_id] for load in loads], np.int64)
-        pairs, first_pair, pair = _pairs(inbound, np.array(first_choice), np.array(onward, np.int64), len(calls))
-        known: dict[tuple[str, str, int, int], int] = {}
-        lasts = np.zeros((len(self.resources), len(loads)), np.int64)
-        for r, resource in enumerate(self.resources):
-            for i, load in enumerate(loads):
-                key = resource.name, load.form, load.moves, load.wagons
-                if key not in known:
-                    known[key] = minutes(load, resource)
-                lasts[r, i] = known[key]
-        arrive = _of(calls, "arrive")
-        lowest = np.maximum(_of(calls, "depart"), arrive + 1)
-        bays = [NONE] * len(site.cranes) + list(range(len(site.bays)))
-        handles = [FORMS.index(crane.handles) for crane in site.cranes] + [NONE] * len(site.bays)
-        windows = [resource.open for resource in self.resources]
-        return Ground(
-            train=_rows(
-                kernels.GROUND["train"], len(calls) + 1, arrive, _of(calls, "depart"), _of(calls, "latest"), lowest,
-                [GAUGES.index(call.gauge_mm) for call in calls], _of(calls, "wait_cents_per_h"),
-                np.searchsorted(inbound, np.arange(len(calls) + 1)), first_pair,
-            ),
-            load=_rows(
-                kernels.GROUND["load"], len(loads) + 1, inbound, [FORMS.index(load.form) for load in loads],
-                _of(loads, "size"), _of(loads, "wagons"), _of(loads, "due"), _of(loads, "late_cents_per_h"),
-                _of(loads, "missed_cents") * 60, ["direct" in load.ways for load in loads],
-                ["yard" in load.ways for load in loads], first_choice,
-            ),
-            choice=_rows(kernels.GROUND["choice"], len(onward), onward, way, pair),
-            resource=_rows(
-                kernels.GROUND["resource"], len(self.resources) + 1, handles, bays,
-                np.cumsum([0, *map(len, windows)]),
-            ),
-            window=_rows(
-                kernels.GROUND["window"], sum(map(len, windows)), [a for spans in windows for a, _ in spans],
-                [b for spans in windows for _, b in spans],
-            ),
-            pair_onward=pairs,
-            fits=np.array([[k in site.tracks_for(call) for k in self.tracks] for call in calls]),
-            reach=np.array([[k.track_id in crane.tracks for k in self.tracks] for crane in site.cranes], bool)
-            .reshape(len(site.cranes), len(self.tracks)),
-            lasts=lasts,
-            price=np.array([[price_units(site, load, name) for name in WAYS] for load in loads], np.int64)
-            .reshape(len(loads), len(WAYS)),
-            by_latest=np.argsort(_of(calls, "latest"), kind="stable"), by_lowest=np.argsort(lowest, kind="stable"),
-        )  # fmt: skip
-
-    def _fresh(self) -> Position:
-        """Nothing has happened yet."""
-        site, trains, loads = self.site, len(self.calls), len(self.loads)
-        resources, pairs = len(self.resources), self.ground.pair_onward.size
-
-        def full(value: int, *shape: int) -> np.ndarray:
-            return np.full(shape, value, np.int64)
-
-        return Position(
-            train=_rows(kernels.POSITION["train"], trains, NONE, NONE, NONE, 0, 0),
-            load=_rows(kernels.POSITION["load"], loads, NONE, NONE, NONE, kernels.ABOARD),
-            resource=_rows(kernels.POSITION["resource"], resources, 0, NONE, NONE),
-            room=np.array([[call.room[unit] for unit in (*FORMS, "wagons")] for call in self.calls], np.int64),
-            to_move=full(0, trains, 2), fetch=full(NONE, trains, 2), head=full(NONE, pairs, 2),
-            works=full(NONE, loads, 2, 3), yard=np.array([site.yard[form] for form in FORMS], np.int64),
-            stock=np.array([[bay.stock.get(gauge, 0) for gauge in GAUGES] for bay in site.bays], np.int64)
-            .reshape(len(site.bays), len(GAUGES)),
-            free=np.ones(len(self.tracks), bool), standing=full(NONE, trains), waiting=full(NONE, trains),
-            exchanges=full(NONE, loads), clock=full(0, 8),
-        )  # fmt: skip
-
-    def _resume(self, past: Past, floor: np.ndarray, planned: np.ndarray) -> None:
-        """The opening is a running plan at its minute."""
-        at, g, since = self.opening, self.ground, past.now
-        at.clock[kernels.NOW] = since
-        track = {k.track_id: number for number, k in enumerate(self.tracks)}
-        leaves = np.array([past.plan.stands[call.call_id].leave for call in self.calls])
-        standing = []
-        for t, call in enumerate(self.calls):
-            stand = past.plan.stands[call.call_id]
-            if stand.start >= since:
-                continue
-            at.train.track[t], at.train.start[t], floor[t] = track[stand.track], stand.start, since
-            if stand.leave <= since:
-                at.train.leave[t] = floor[t] = stand.leave
-            else:
-                standing.append(t)
-                at.free[track[stand.track]] = False
-        standing.sort(key=lambda t: (leaves[t], t))
-        at.standing[: len(standing)] = standing
-        at.clock[kernels.NUM_STANDING] = len(standing)
-        at.clock[kernels.CAME] = since + 1
-        resource = {r.name: number for number, r in enumerate(self.resources)}
-        for i, load in enumerate(self.loads):
-            passage = past.plan.passages.get(load.load_id)
-            if passage is not None:
-                planned[i] = self.number[passage.onward]
-            works = past.works(load.load_id)
-            if passage is None or not works:
-                continue
-            onward, inbound, way = int(planned[i]), int(g.load.inbound[i]), WAY_NUMBER[passage.way]
-            at.load.going[i], at.load.by[i] = onward, way
-            for place, work in enumerate(works):
-                at.works[i, place] = resource[work.resource], work.start, work.end
-            at.room[onward, 2 if way == BOGIE else g.load.form[i]] -= load.wagons if way == BOGIE else load.size
-            r, running = resource[works[-1].resource], works[-1].end > since
-            step = way if way != YARD else kernels.OUT_OF_YARD if len(works) > 1 else kernels.INTO_YARD
-            done = not running and step != kernels.INTO_YARD
-            at.train.outside[onward] += not done
-            at.train.inside[inbound] += running and step in (DIRECT, kernels.INTO_YARD)
-            if way == YARD and not done:
-                at.yard[g.load.form[i]] -= load.size
-            if way == BOGIE:
-                bay = r - len(self.site.cranes)
-                at.stock[bay, g.train.gauge[onward]] -= load.wagons
-                if done:
-                    at.stock[bay, g.train.gauge[inbound]] += load.wagons
-            if running:
-                at.resource.busy_until[r], at.resource.job[r], at.resource.step[r] = works[-1].end, i, step
-                at.load.stage[i] = kernels.MOVING if step == kernels.INTO_YARD else kernels.LAST
-            elif done:
-                at.load.stage[i] = DONE
-            else:
-                at.load.stage[i] = kernels.LYING
-                at.load.following[i] = at.fetch[onward, g.load.form[i]]
-                at.fetch[onward, g.load.form[i]] = i
-
-
-def _rows(names: str, count: int, *columns: Any) -> np.ndarray:
-    """Records of whole numbers; a column shorter than ``count`` ends in zeros."""
-    rows = np.zeros(count, [(name, np.int64) for name in names.split()]).view(np.recarray)
-    for name, column in zip(names.split(), columns, strict=True):
-        values = np.asarray(column, np.int64)
-        rows[name][: values.size if values.ndim else count] = values
-    return rows
-
-
-def _of(rows: Sequence[object], name: str) -> np.ndarray:
-    return np.array([getattr(row, name) for row in rows], np.int64)
-
-
-def _pairs(
-    inbound: np.ndarray, first_choice: np.ndarray, onward: np.ndarray, trains: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Onward trains by inbound train: those of all pairs, where each inbound train's begin, and each choice's pair."""
-    of_choice = np.repeat(inbound, np.diff(first_choice))
-    keys = of_choice * trains + onward
-    found, pair = np.unique(keys, return_inverse=True)
-    return found % trains, np.searchsorted(found // trains, np.arange(trains + 1)), pair.reshape(-1)

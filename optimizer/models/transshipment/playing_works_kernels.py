@@ -1,0 +1,185 @@
+"""Who begins what next while a terminal is played, compiled: cranes, bays and posts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from optimizer.models.transshipment.playing_loads_kernels import take_from_pair, take_from_yard, unqueue
+from optimizer.models.transshipment.playing_state import (
+    ABOARD,
+    BOGIE,
+    CHECK,
+    DIRECT,
+    EXCHANGES,
+    INTO_YARD,
+    LAST,
+    MOVING,
+    NEVER,
+    NONE,
+    NUM_STANDING,
+    OUT_OF_YARD,
+    YARD,
+    Ground,
+    Position,
+)
+
+PATIENCE = 20
+"""Minutes before the time a train aims to leave, from which it no longer waits for the train of a direct move."""
+
+
+@njit(cache=True, nogil=True)
+def _open_until(g: Ground, r: int, now: int) -> int:
+    """Minute up to which the resource works on without a break; 0 when it is closed."""
+    for w in range(g.resource[r].first_window, g.resource[r + 1].first_window):
+        if g.window[w].closes > now:
+            return g.window[w].closes if g.window[w].opens <= now else 0
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def next_opening(g: Ground, r: int, now: int) -> int:
+    for w in range(g.resource[r].first_window, g.resource[r + 1].first_window):
+        if g.window[w].opens > now:
+            return g.window[w].opens
+    return NEVER
+
+
+@njit(cache=True, nogil=True)
+def _begin(g: Ground, at: Position, r: int, load: int, step: int, now: int) -> None:
+    end = now + (g.lasts_out[r, load] if step == OUT_OF_YARD else g.lasts[r, load])
+    at.resource[r].busy_until, at.resource[r].job, at.resource[r].step = end, load, step
+    at.resource[r].last, at.resource[r].zone = g.load[load].inbound, g.load[load].zone
+    if step == CHECK:
+        check = g.load[load].first_check + at.load[load].checked
+        at.checks[check, 0], at.checks[check, 1], at.checks[check, 2] = r, now, end
+        at.load[load].checked += 1
+        at.load[load].busy = 1
+        return
+    place = 1 if step == OUT_OF_YARD else 0
+    at.works[load, place, 0], at.works[load, place, 1], at.works[load, place, 2] = r, now, end
+    at.load[load].stage = MOVING if step == INTO_YARD else LAST
+    if step == DIRECT or step == OUT_OF_YARD:
+        at.stock[-1, g.train[at.load[load].going].gauge] -= g.load[load].wagons
+
+
+@njit(cache=True, nogil=True)
+def _set_up_for(g: Ground, at: Position, r: int, now: int) -> int:
+    """The only train whose loads it may work now; NONE when it may work any."""
+    only: int = at.resource[r].last if now < at.resource[r].busy_until + g.resource[r].setup else NONE
+    return only
+
+
+@njit(cache=True, nogil=True)
+def _zones(g: Ground, at: Position, r: int) -> tuple[int, int]:
+    """First and last zone in which the cranes at work on its runway let it work."""
+    low, high = -NEVER, NEVER
+    if g.resource[r].runway != NONE:
+        for other in range(g.reach.shape[0]):
+            if other == r or g.resource[other].runway != g.resource[r].runway:
+                continue
+            if at.resource[other].job == NONE or at.resource[other].zone == NONE:
+                continue
+            apart = g.resource[r].rank - g.resource[other].rank
+            if apart > 0:
+                low = max(low, at.resource[other].zone + apart)
+            elif apart < 0:
+                high = min(high, at.resource[other].zone + apart)
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
+    """A free crane takes the startable work whose train aims to leave first."""
+    until = _open_until(g, r, now)
+    form = g.resource[r].handles
+    only, (low, high) = _set_up_for(g, at, r, now), _zones(g, at, r)
+    best, best_load, best_step, best_pair = NEVER, NONE, NONE, NONE
+    for s in range(at.clock[NUM_STANDING]):
+        train = at.standing[s]
+        if not g.reach[r, at.train[train].track]:
+            continue
+        latest = g.train[train].latest
+        limit = min(until, latest)
+        load = at.fetch[train, form]
+        while load != NONE and not (
+            _may(g, load, only, low, high) and at.stock[-1, g.train[train].gauge] >= g.load[load].wagons
+        ):
+            load = at.load[load].following
+        if load != NONE and 4 * aims[train] + 1 < best:
+            end = now + g.lasts_out[r, load]
+            if end <= limit and end + g.load[load].after_min <= latest:
+                best, best_load, best_step, best_pair = 4 * aims[train] + 1, load, OUT_OF_YARD, train
+        if at.to_move[train, form] == 0 or not (only == NONE or only == train):
+            continue
+        for p in range(g.train[train].first_pair, g.train[train + 1].first_pair):
+            load = at.head[p, form]
+            while load != NONE and not _may(g, load, only, low, high):
+                load = at.load[load].following
+            if load == NONE:
+                continue
+            end = now + g.lasts[r, load]
+            if end > limit:
+                continue
+            onward = g.pair_onward[p]
+            stands = at.train[onward].start >= 0 and at.train[onward].leave < 0
+            if (
+                stands
+                and g.load[load].may_direct
+                and g.reach[r, at.train[onward].track]
+                and end + g.load[load].after_min <= g.train[onward].latest
+                and at.stock[-1, g.train[onward].gauge] >= g.load[load].wagons
+            ):
+                key = 4 * min(aims[train], aims[onward])
+                if key < best:
+                    best, best_load, best_step, best_pair = key, load, DIRECT, p
+                continue
+            # A load that was to go directly goes through the yard when its train can wait no longer.
+            into = at.load[load].by == YARD or now + PATIENCE >= aims[train] or aims[onward] <= aims[train]
+            if into and g.load[load].may_yard and at.yard[form] >= g.load[load].size:
+                key = 4 * (min(aims[train], aims[onward]) if stands else aims[train]) + 2
+                if key < best:
+                    best, best_load, best_step, best_pair = key, load, INTO_YARD, p
+    if best_load == NONE:
+        return
+    if best_step == OUT_OF_YARD:
+        take_from_yard(at, best_pair, form, best_load)
+    else:
+        take_from_pair(at, best_pair, form, best_load)
+        at.to_move[g.load[best_load].inbound, form] -= 1
+        at.load[best_load].by = DIRECT if best_step == DIRECT else YARD
+        if best_step == INTO_YARD:
+            at.yard[form] -= g.load[best_load].size
+    _begin(g, at, r, best_load, best_step, now)
+
+
+@njit(cache=True, nogil=True)
+def _may(g: Ground, load: int, only: int, low: int, high: int) -> bool:
+    """Whether set-up and the other cranes of the runway let the load be worked."""
+    zone = g.load[load].zone
+    return (only == NONE or g.load[load].inbound == only) and (zone == NONE or low <= zone <= high)
+
+
+@njit(cache=True, nogil=True)
+def serve(g: Ground, at: Position, r: int, now: int) -> None:
+    """A free bay or post takes the first load that waits for it, and for which it has time, and the bay bogies."""
+    until, only, kind = _open_until(g, r, now), _set_up_for(g, at, r, now), g.resource[r].queue
+    for place in range(at.queued[kind]):
+        load = at.queue[kind, place]
+        end = now + g.lasts[r, load]
+        if end > until or not (only == NONE or g.load[load].inbound == only):
+            continue
+        onward = at.load[load].going
+        if kind == EXCHANGES:
+            gauge, bay, wagons = g.train[onward].gauge, g.resource[r].bay, g.load[load].wagons
+            if end + g.load[load].after_min > g.train[onward].latest or at.stock[bay, gauge] < wagons:
+                continue
+            at.stock[bay, gauge] -= wagons
+            unqueue(at, kind, place)
+            _begin(g, at, r, load, BOGIE, now)
+            return
+        if end <= g.train[g.load[load].inbound if at.load[load].stage == ABOARD else onward].latest:
+            unqueue(at, kind, place)
+            _begin(g, at, r, load, CHECK, now)
+            return
