@@ -103,9 +103,9 @@ def evaluate(
     join_all(g, at, chosen, aims, span.first_load, span.last_load, at.clock[NOW] - 1)
     if not play(g, at, aims, span.trains, span.gone, span.first_load, span.last_load, FAILED):
         return FAILED
-    if at.clock[FORGOTTEN] and span.first_load == 0 and span.last_load == at.load.size:
-        if g.stock[-1].min() < NEVER or g.train[0].checked_after:
-            withdraw(g, at)
+    whole = span.first_load == 0 and span.last_load == at.load.size
+    if whole and at.clock[FORGOTTEN] and (g.stock[-1].min() < NEVER or g.train[0].checked_after):
+        withdraw(g, at)
     return price(g, at, terms, span, leaves)
 
 

@@ -32,7 +32,7 @@ MARGIN = 480
 
 class Search:
     """
-    Aims, the plan they lead to, and moves on them; for terminals with rules that the compiled :class:`Player` lacks.
+    Aims, the plan they lead to, and moves on them, until the compiled :class:`Player` is there.
 
     Attributes
     ----------

@@ -111,9 +111,9 @@ def _come(g: Ground, at: Position, aims: Any, now: int, first: int, last: int) -
         at.clock[NUM_STANDING] += 1
         at.clock[CAME] = now + 1
         for load in range(g.train[train].first_load, g.train[train + 1].first_load):
-            if at.load[load].going != NONE and at.load[load].stage == ABOARD:
-                if at.load[load].checked < g.load[load].before or at.load[load].by == BOGIE:
-                    queue(g, at, aims, load)
+            waits = at.load[load].checked < g.load[load].before or at.load[load].by == BOGIE
+            if waits and at.load[load].going != NONE and at.load[load].stage == ABOARD:
+                queue(g, at, aims, load)
         if g.train[train].checked_after and at.train[train].outside > 0:
             for load in range(first, last):
                 if at.load[load].going == train and at.load[load].stage == BOARDED and not at.load[load].busy:

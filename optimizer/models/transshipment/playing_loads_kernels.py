@@ -54,12 +54,16 @@ def join_other(g: Ground, at: Position, aims: Any, load: int, now: int) -> None:
 def join_all(g: Ground, at: Position, chosen: Any, aims: Any, first: int, last: int, now: int) -> None:
     """Loads between two numbers that are aboard and have no train: first those with a choice, then the others."""
     for load in range(first, last):
-        if at.load[load].stage == ABOARD and at.load[load].going == NONE and chosen[load] >= 0:
-            if not at.load[load].busy:
-                join(g, at, aims, load, chosen[load])
+        if chosen[load] >= 0 and _has_no_train(at, load):
+            join(g, at, aims, load, chosen[load])
     for load in range(first, last):
-        if at.load[load].stage == ABOARD and at.load[load].going == NONE and not at.load[load].busy:
+        if _has_no_train(at, load):
             join_other(g, at, aims, load, now)
+
+
+@njit(cache=True, nogil=True)
+def _has_no_train(at: Position, load: int) -> bool:
+    return at.load[load].stage == ABOARD and at.load[load].going == NONE and not at.load[load].busy
 
 
 @njit(cache=True, nogil=True)
@@ -207,7 +211,7 @@ def ended(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
     if step == CHECK:
         _checked(g, at, aims, load, now)
         return
-    if step == DIRECT or step == INTO_YARD:
+    if step in (DIRECT, INTO_YARD):
         at.train[inbound].inside -= 1
         at.stock[-1, g.train[inbound].gauge] += wagons
     elif step == OUT_OF_YARD:
@@ -263,7 +267,7 @@ def strand(g: Ground, at: Position, aims: Any, load: int, now: int) -> None:
     """The load's onward train, whose list of loads to fetch is empty by now, has left without it."""
     inbound, form, way, stage = g.load[load].inbound, g.load[load].form, at.load[load].by, at.load[load].stage
     waits = at.load[load].checked < g.load[load].before
-    if at.load[load].busy or not (stage == ABOARD or stage == LYING or stage == BOARDED):
+    if at.load[load].busy or stage not in (ABOARD, LYING, BOARDED):
         give_back(g, at, load)  # the rest is seen to when its work ends
     elif stage == ABOARD:
         if waits or way == BOGIE:

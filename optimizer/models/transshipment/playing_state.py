@@ -110,7 +110,8 @@ POSITION = {
 }
 """
 Columns of the rows. ``going`` is a load's onward train, ``by`` its way, ``pair`` that of its trains; ``checked`` counts
-checks begun, ``busy`` says that one runs. ``last`` is the train with which a resource's last load came, ``zone`` its place.
+checks begun, ``busy`` says that one runs. ``last`` is the train with which a resource's last load came, ``zone`` that
+load's place.
 """
 
 

@@ -60,7 +60,7 @@ def _begin(g: Ground, at: Position, r: int, load: int, step: int, now: int) -> N
     place = 1 if step == OUT_OF_YARD else 0
     at.works[load, place, 0], at.works[load, place, 1], at.works[load, place, 2] = r, now, end
     at.load[load].stage = MOVING if step == INTO_YARD else LAST
-    if step == DIRECT or step == OUT_OF_YARD:
+    if step in (DIRECT, OUT_OF_YARD):
         at.stock[-1, g.train[at.load[load].going].gauge] -= g.load[load].wagons
 
 
@@ -111,7 +111,7 @@ def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
             end = now + g.lasts_out[r, load]
             if end <= limit and end + g.load[load].after_min <= latest:
                 best, best_load, best_step, best_pair = 4 * aims[train] + 1, load, OUT_OF_YARD, train
-        if at.to_move[train, form] == 0 or not (only == NONE or only == train):
+        if at.to_move[train, form] == 0 or only not in (NONE, train):
             continue
         for p in range(g.train[train].first_pair, g.train[train + 1].first_pair):
             load = at.head[p, form]
@@ -158,7 +158,7 @@ def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
 def _may(g: Ground, load: int, only: int, low: int, high: int) -> bool:
     """Whether set-up and the other cranes of the runway let the load be worked."""
     zone = g.load[load].zone
-    return (only == NONE or g.load[load].inbound == only) and (zone == NONE or low <= zone <= high)
+    return only in (NONE, g.load[load].inbound) and (zone == NONE or low <= zone <= high)
 
 
 @njit(cache=True, nogil=True)
@@ -168,7 +168,7 @@ def serve(g: Ground, at: Position, r: int, now: int) -> None:
     for place in range(at.queued[kind]):
         load = at.queue[kind, place]
         end = now + g.lasts[r, load]
-        if end > until or not (only == NONE or g.load[load].inbound == only):
+        if end > until or only not in (NONE, g.load[load].inbound):
             continue
         onward = at.load[load].going
         if kind == EXCHANGES:
