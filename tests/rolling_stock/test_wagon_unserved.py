@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from strategies import corridor_from_rows, rolling_stock_rows
@@ -65,6 +66,19 @@ def test_a_wagon_that_serves_better_elsewhere_has_a_price() -> None:
     assert row["served_from_usd_per_t"] == pytest.approx(100)  # what the wagon saves on the other
 
 
+@pytest.mark.parametrize("method", ["exact", "engine"])
+def test_a_fleet_too_small_is_told_with_its_number(method: str) -> None:
+    rows, config = line()
+    rows["orders"][0] |= {"quantity_t": 600, "due_day": 1}
+    row = left_behind(rows, config, method)
+    assert row["reason"] == "too few wagons: no others than 1 hop have a way to Alpha, and none for hire has"
+    if method == "exact":
+        assert pd.isna(row["served_from_usd_per_t"])  # none is high enough
+    rows["wagons"][0] |= {"hire_usd_per_day": 1e4}
+    config["rolling_stock"] = config.get("rolling_stock", {}) | {"hire_allowed": True}
+    assert "too few" not in left_behind(rows, config, method)["reason"]
+
+
 def test_the_return_rule_is_named() -> None:
     rows, config = abroad("direct")
     rows["orders"][0] |= {"origin": "b", "destination": "c", "due_day": 3}
@@ -76,14 +90,11 @@ def test_the_report_shows_reason_and_price() -> None:
     rows["orders"][0] |= {"quantity_t": 60, "unserved_usd_per_t": 0.5}
     problem = RollingStock(corridor_from_rows(rows, config))
     outcome = FAMILY.methods["exact"](problem, SolveOptions())
-    table = next(table for table in FAMILY.report(problem, outcome.solution) if table.title == "Orders")
-    assert table.rows[0][-2:] == [
-        "not worth it: a wagon would come from 0.80 USD/t on, leaving it costs 0.50",
-        "0.80",
-    ]
+    table = next(table for table in FAMILY.report(problem, outcome.solution) if table.title == "Left behind")
+    assert table.rows[0][-2:] == ["0.80", "not worth it: a wagon would come from 0.80 USD/t on, leaving it costs 0.50"]
     bare = {**outcome.solution, "unserved": outcome.solution["unserved"][["order_id", "quantity_t"]]}  # type: ignore[index,dict-item]
-    table = next(table for table in FAMILY.report(problem, bare) if table.title == "Orders")
-    assert table.rows[0][-2:] == ["wagons could reach it, but cost more than the penalty or serve better elsewhere", ""]
+    table = next(table for table in FAMILY.report(problem, bare) if table.title == "Left behind")
+    assert table.rows[0][-2:] == ["", "wagons could reach it, but cost more than the penalty or serve better elsewhere"]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -10,6 +10,7 @@ only loaded runs are searched as integers; the rest is rounded afterwards by one
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Set
 from dataclasses import replace
@@ -181,7 +182,7 @@ def _outcome(problem: RollingStock, search: _Search, status: Status) -> Outcome:
 
 
 def _prices_of_unserved(search: _Search, left_behind: Iterable[str]) -> dict[str, float]:
-    """USD a tonne at which the relaxation would carry orders, each by itself: found by solving it again for each."""
+    """USD a tonne at which the relaxation would carry orders, each by itself, by solving it again; inf: at none."""
     orders, model = list(left_behind)[:PRICED_ORDERS], search.model
     if not search.relaxed_left or not orders or search.options.stop.is_set():
         return {}
@@ -203,6 +204,8 @@ def _prices_of_unserved(search: _Search, left_behind: Iterable[str]) -> dict[str
             prices[order_id] = round(max(asked, more / (before - after)), 4)
         elif before <= WHOLE:
             prices[order_id] = asked  # the relaxation carries it
+        else:
+            prices[order_id] = math.inf
     return prices
 
 

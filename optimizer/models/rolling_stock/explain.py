@@ -20,7 +20,7 @@ from optimizer.models.rolling_stock.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.report import place_names
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.unserved import unserved_reasons
+from optimizer.models.rolling_stock.unserved import type_reason, unserved_reasons
 from optimizer.result import Outcome, Solution
 
 TIME_LIMIT_S = 30.0
@@ -61,15 +61,17 @@ def explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Expl
         _choices(problem, moves, solution, order),
         key=lambda choice: (-choice.wagons, choice.usd_per_t is None, choice.usd_per_t or 0.0, choice.wagon_id),
     )
-    left = float(solution["unserved"].query("order_id == @inquiry.subject")["quantity_t"].sum())
+    behind = solution["unserved"].query("order_id == @inquiry.subject")
+    left = float(behind["quantity_t"].sum())
     sentences = [_what_happens(problem, solution, order, left)]
     for words, types in _asked(problem, choices, inquiry) or _unasked(choices):
         sentences.append(_held(problem, order, words, types, inquiry))
     if left > 0:
-        reason = unserved_reasons(problem, {inquiry.subject: left}, moves, solution)[inquiry.subject]
+        told = next((row.get("reason") for row in behind.to_dict("records")), "")
+        reason = told or unserved_reasons(problem, {inquiry.subject: left}, moves, solution)[inquiry.subject]
         sentences.append(f"why {left:,.0f} t stay behind: {reason}.")
-        if reason.startswith(("wagons could", "no path")):
-            sentences.append(_price(problem, order, left, inquiry))
+        if loads := [choice.load_t for choice in choices if choice.usd_per_t is not None]:
+            sentences.append(_price(problem, order, left, min(loads), inquiry))
     return Explanation(tuple(sentences), (_table(problem, order, choices),))
 
 
@@ -82,12 +84,10 @@ def _known(what: str, name: str, known: Mapping[str, Any]) -> Any:
 def _choices(problem: RollingStock, moves: Moves, solution: Solution, order: Mapping[str, Any]) -> Iterator[Choice]:
     runs = solution["runs"]
     used = runs[runs["order_id"] == order["order_id"]].groupby("wagon_id")["wagons"].sum().to_dict()
-    suited = set(moves.orders[order["order_id"]].suited)
     own: dict[str, list[Any]] = {}
     for move in moves.loaded:
         if move.order_id == order["order_id"]:
             own.setdefault(move.wagon_id, []).append(move)
-    commodity = problem.table("commodities").set_index("commodity_id").loc[order["commodity_id"]]
     book = RouteBook(problem.corridor)
     for wagon in problem.table("wagons").to_dict("records"):
         name, load = wagon["wagon_id"], float(wagon["typical_load_t"])
@@ -95,15 +95,7 @@ def _choices(problem: RollingStock, moves: Moves, solution: Solution, order: Map
             best = min(mine, key=lambda move: (move.usd, move.days))
             yield Choice(name, load, best.days, float(best.usd) / load, int(used.get(name, 0)), "")
             continue
-        if name not in suited:
-            why = f"does not suit {order['commodity_id']}"
-        else:
-            gauges = tuple(sorted(int(gauge) for gauge in wagon["gauges_mm"]))
-            graph = book.graph(gauges, wagon["gauge_change"], commodity["cargo_form"])
-            ends = [((order["origin"], a), (order["destination"], b)) for a in gauges for b in gauges]
-            has_way = any(graph.way(*pair) is not None for pair in ends)
-            why = "cannot be there in time" if has_way else f"no way by rail of {'/'.join(map(str, gauges))} mm"
-        yield Choice(name, load, None, None, 0, why)
+        yield Choice(name, load, None, None, 0, type_reason(problem, book, moves, wagon, order))
 
 
 def _table(problem: RollingStock, order: Mapping[str, Any], choices: Collection[Choice]) -> Table:
@@ -218,7 +210,7 @@ def _more(outcome: Outcome, cost: float, inquiry: Inquiry) -> str:
     return f"costs {abs(more):,.0f} USD {'more' if more >= 0 else 'less'}{sure}"
 
 
-def _price(problem: RollingStock, order: Mapping[str, Any], left: float, inquiry: Inquiry) -> str:
+def _price(problem: RollingStock, order: Mapping[str, Any], left: float, least_load_t: float, inquiry: Inquiry) -> str:
     """The price a tonne from which the rest would be carried, on average: what the plan with it carried costs more."""
     name, penalty = order["order_id"], float(order["unserved_usd_per_t"])
     dearer = with_price(problem, "orders", "order_id", name, "unserved_usd_per_t", WORTH_ANYTHING_USD)
@@ -228,7 +220,10 @@ def _price(problem: RollingStock, order: Mapping[str, Any], left: float, inquiry
     rest = outcome.solution["unserved"]
     still = float(rest[rest["order_id"] == name]["quantity_t"].sum())
     if still > left * (1 - 1e-6):
-        return "however much a tonne were worth, no wagon could be freed for it."
+        proved = outcome.bound is not None and outcome.cost - outcome.bound < WORTH_ANYTHING_USD * least_load_t / 2
+        if proved:
+            return "however much a tonne were worth, no wagon more could come for it."
+        return "no plan that carries more of it was found in the time; whether there is one is open."
     cost = outcome.cost - (WORTH_ANYTHING_USD - penalty) * still
     price = penalty + (cost - inquiry.cost) / (left - still)
     part = "" if still <= 1e-6 * left else f" ({left - still:,.0f} t of it)"

@@ -52,21 +52,17 @@ def kpis(problem: RollingStock, solution: Solution) -> Mapping[str, float | str]
 
 
 def report(problem: RollingStock, solution: Solution) -> Sequence[Table]:
-    """Tables for planners: fleet by type, orders, empties; or trains with their locomotives."""
+    """Tables for planners, those with rows: fleet by type, orders, empties; or trains with their locomotives."""
     if problem.stock == "locomotives":
         from optimizer.models.rolling_stock.report_locomotives import report_trains
 
         return report_trains(problem, solution)
-    return (
-        _fleet_table(problem, solution), _orders_table(problem, solution), _empties_table(problem, solution),
-        _months_table(problem, solution), countries_table(problem, solution), *_exchanges(problem, solution),
+    tables = (
+        _fleet_table(problem, solution), _left_behind_table(problem, solution), _orders_table(problem, solution),
+        _empties_table(problem, solution), _months_table(problem, solution), countries_table(problem, solution),
+        exchange_table(problem, solution),
     )  # fmt: skip
-
-
-def _exchanges(problem: RollingStock, solution: Solution) -> tuple[Table, ...]:
-    """Only where a wagon changes its gauge."""
-    table = exchange_table(problem, solution)
-    return (table,) if table.rows else ()
+    return tuple(table for table in tables if table.rows)
 
 
 def place_names(problem: RollingStock) -> dict[str, str]:
@@ -133,31 +129,42 @@ def _orders_table(problem: RollingStock, solution: Solution) -> Table:
     for run in solution["runs"].to_dict("records"):
         if run["order_id"]:
             carried[run["order_id"]].append(f"{run['wagons']} {run['wagon_id']} day {run['depart_day']}")
+    rows = [
+        [
+            order["order_id"],
+            f"{names[order['origin']]} - {names[order['destination']]}",
+            order["commodity_id"],
+            f"{order['quantity_t']:,.0f}",
+            "; ".join(carried[order["order_id"]]) or "-",
+        ]
+        for order in problem.table("orders").to_dict("records")
+    ]
+    return Table("Orders", ["order", "from - to", "cargo", "t", "wagons"], rows)
+
+
+def _left_behind_table(problem: RollingStock, solution: Solution) -> Table:
+    """What stays behind, the most first, and why."""
+    names, told = place_names(problem), solution["unserved"].to_dict("records")
     left = solution["unserved"].groupby("order_id")["quantity_t"].sum().to_dict()
-    told = solution["unserved"].to_dict("records")
     reasons = {row["order_id"]: row["reason"] for row in told if row.get("reason")}
-    prices = {row["order_id"]: row["served_from_usd_per_t"] for row in told if "served_from_usd_per_t" in row}
-    if set(left) - set(reasons):
-        reasons |= unserved_reasons(problem, {o: t for o, t in left.items() if o not in reasons}, wagon_moves(problem))
-    rows = []
-    orders = problem.table("orders").to_dict("records")
-    for order in sorted(orders, key=lambda order: -left.get(order["order_id"], 0.0)):  # what stays behind comes first
-        order_id, missing = order["order_id"], left.get(order["order_id"], 0.0)
-        rows.append(
-            [
-                order_id,
-                f"{names[order['origin']]} - {names[order['destination']]}",
-                order["commodity_id"],
-                f"{order['quantity_t']:,.0f}",
-                f"{missing:,.0f}" if missing else "-",
-                ", ".join(carried[order_id]) or "-",
-                reasons.get(order_id, ""),
-                "" if is_blank(prices.get(order_id)) else f"{prices[order_id]:,.2f}",
-            ]
-        )
-    columns = ["order", "from - to", "cargo", "t", "unserved t", "wagons", "why unserved", "served from USD/t"]
+    prices = {row["order_id"]: row.get("served_from_usd_per_t") for row in told}
+    if untold := {order_id: tonnes for order_id, tonnes in left.items() if order_id not in reasons}:
+        reasons |= unserved_reasons(problem, untold, wagon_moves(problem))
+    orders = [order for order in problem.table("orders").to_dict("records") if order["order_id"] in left]
+    rows = [
+        [
+            order["order_id"],
+            f"{names[order['origin']]} - {names[order['destination']]}",
+            f"{left[order['order_id']]:,.0f}",
+            f"{order['unserved_usd_per_t']:,.2f}",
+            "" if is_blank(prices[order["order_id"]]) else f"{prices[order['order_id']]:,.2f}",
+            reasons[order["order_id"]],
+        ]
+        for order in sorted(orders, key=lambda order: -left[order["order_id"]])
+    ]
+    columns = ["order", "from - to", "t", "penalty USD/t", "served from USD/t", "why"]
     note = "served from: below it no wagon pays, by the prices of the relaxation; corridor explain solves again for one"
-    return Table("Orders", columns, rows, note if any(row[-1] for row in rows) else "")
+    return Table("Left behind", columns, rows, note if any(row[4] for row in rows) else "")
 
 
 def _empties_table(problem: RollingStock, solution: Solution) -> Table:

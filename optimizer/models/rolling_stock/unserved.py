@@ -8,14 +8,15 @@ price no wagon pays; whether a whole one pays from it on, ``explain`` finds by s
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
 from optimizer.models.rolling_stock.rooms import weight
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.wagon_data import Move, Moves
+from optimizer.models.rolling_stock.wagon_data import Move, Moves, Spot
 from optimizer.result import Solution
 
 NOISE = 1e-6
@@ -27,10 +28,14 @@ def tell_unserved(problem: RollingStock, moves: Moves, solution: Solution, price
     left = {row["order_id"]: float(row["quantity_t"]) for row in rows}
     reasons = unserved_reasons(problem, left, moves, solution, prices) if left else {}
     told = [
-        {**row, "reason": reasons[row["order_id"]], "served_from_usd_per_t": prices.get(row["order_id"])}
+        {**row, "reason": reasons[row["order_id"]], "served_from_usd_per_t": _finite(prices.get(row["order_id"]))}
         for row in rows
     ]
     return {**solution, "unserved": frame(told, WAGON_TABLES["unserved"])}
+
+
+def _finite(price: float | None) -> float | None:
+    return None if price == math.inf else price
 
 
 def unserved_reasons(
@@ -45,7 +50,8 @@ def unserved_reasons(
 
     No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon
     can reach the origin inside the window; with a plan, no train has room for one more wagon on any of its days; with
-    prices, no wagon pays. Otherwise wagons could come, and the plan has better use for them.
+    prices (USD a tonne, inf: none is high enough), no wagon pays, or, where one would, no other wagon of the fleet has
+    a way there and none for hire has. Otherwise wagons could come, and the plan has better use for them.
     """
     mine: dict[str, list[Move]] = defaultdict(list)
     for move in moves.loaded:
@@ -61,34 +67,103 @@ def unserved_reasons(
         reason = reason or _no_train(moves, order_id, mine[order_id], room)
         price = None if prices is None else prices.get(order_id)
         if not reason and price is not None:
-            asked = float(row["unserved_usd_per_t"])
-            reason = f"not worth it: a wagon would come from {price:,.2f} USD/t on, leaving it costs {asked:,.2f}"
-            if price <= asked * (1 + NOISE):
-                reason = f"no whole wagon was found for it, although one pays from {price:,.2f} USD/t on"
+            reason = _by_price(problem, moves, row, price)
         reasons[order_id] = reason or "wagons could reach it, but cost more than the penalty or serve better elsewhere"
     return reasons
 
 
 def _out_of_reach(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
-    """Why no run of any day serves an order."""
-    order, nodes = moves.orders[row["order_id"]], problem.table("nodes")
-    if not order.suited:
+    """Why no run of any day serves an order: what keeps back the types that come nearest to it."""
+    if not moves.orders[row["order_id"]].suited:
         return f"no wagon type suits {row['commodity_id']}"
-    wagons = {each["wagon_id"]: each for each in problem.table("wagons").to_dict("records")}
-    gauges = "/".join(str(g) for g in sorted({int(g) for k in order.suited for g in wagons[k]["gauges_mm"]}))
-    goods = problem.table("commodities")
-    form = dict(zip(goods["commodity_id"], goods["cargo_form"], strict=True))[row["commodity_id"]]
+    hindrances: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     book = RouteBook(problem.corridor)
-    ends = row["origin"], row["destination"]
-    with_way = [k for k in order.suited if has_way(book, wagons[k], form, ends)]
-    if not with_way:
-        return f"no way by rail of {gauges} mm"
-    name = dict(zip(nodes["node_id"], nodes["name"], strict=True))[row["origin"]]
-    when = f"day {order.window[0]} to {order.window[-1]}"
-    early = [k for k in with_way if _first_day(moves, k, row["origin"]) <= order.window[-1]]
-    if not early:
-        return f"no suited wagon of {gauges} mm can be at {name} on {when}"
-    return f"the return rule of {', '.join(early)} forbids the run"
+    for wagon in problem.table("wagons").to_dict("records"):
+        hindrances[hindrance(problem, book, moves, wagon, row)].append(wagon)
+    suited = [wagon for kind in ("way", "late", "return") for wagon in hindrances[kind]]
+    if types := [wagon["wagon_id"] for wagon in hindrances["return"]]:
+        return f"the return rule of {', '.join(types)} forbids the run"
+    if hindrances["late"]:
+        return f"no suited wagon of {_gauges(suited)} mm can be {_place_and_days(problem, moves, row)}"
+    return f"no way by rail of {_gauges(suited)} mm"
+
+
+def type_reason(
+    problem: RollingStock, book: RouteBook, moves: Moves, wagon: Mapping[str, Any], row: Mapping[str, Any]
+) -> str:
+    """Why no run of a type serves an order, where none does."""
+    return {
+        "suit": f"does not suit {row['commodity_id']}",
+        "way": f"no way by rail of {_gauges([wagon])} mm",
+        "late": f"cannot be {_place_and_days(problem, moves, row)}",
+        "return": "its return rule forbids the run",
+    }[hindrance(problem, book, moves, wagon, row)]
+
+
+Hindrance = Literal["suit", "way", "late", "return"]
+
+
+def hindrance(
+    problem: RollingStock, book: RouteBook, moves: Moves, wagon: Mapping[str, Any], row: Mapping[str, Any]
+) -> Hindrance:
+    """The first of four things that keep a type from an order which no run of it serves."""
+    order, wagon_id = moves.orders[row["order_id"]], wagon["wagon_id"]
+    if wagon_id not in order.suited:
+        return "suit"
+    goods = problem.table("commodities").set_index("commodity_id")
+    if not _has_way(book, wagon, goods.at[row["commodity_id"], "cargo_form"], (row["origin"], row["destination"])):
+        return "way"
+    return "late" if _first_day(moves, wagon_id, row["origin"]) > order.window[-1] else "return"
+
+
+def _gauges(wagons: Sequence[Mapping[str, Any]]) -> str:
+    return "/".join(str(gauge) for gauge in sorted({int(gauge) for wagon in wagons for gauge in wagon["gauges_mm"]}))
+
+
+def _place_and_days(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+    window = moves.orders[row["order_id"]].window
+    name = problem.table("nodes").set_index("node_id").at[row["origin"], "name"]
+    return f"at {name} on day {window[0]} to {window[-1]}"
+
+
+def _by_price(problem: RollingStock, moves: Moves, row: Mapping[str, Any], price: float) -> str:
+    asked = float(row["unserved_usd_per_t"])
+    if asked * (1 + NOISE) < price < math.inf:
+        return f"not worth it: a wagon would come from {price:,.2f} USD/t on, leaving it costs {asked:,.2f}"
+    if few := _few_wagons(problem, moves, row):
+        return few
+    if price == math.inf:
+        return "no wagon more can come, whatever it were worth"
+    return f"no whole wagon more can come or pays; a part of one would from {price:,.2f} USD/t on"
+
+
+def _few_wagons(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+    """Names the wagons of the suited types that can ever be at the origin; blank where one on hire can."""
+    few = {wagon_id: _within_reach(moves, wagon_id, row["origin"]) for wagon_id in moves.orders[row["order_id"]].suited}
+    if any(count is None for count in few.values()):
+        return ""
+    wagons = ", ".join(f"{count:,} {wagon_id}" for wagon_id, count in few.items() if count)
+    name = problem.table("nodes").set_index("node_id").at[row["origin"], "name"]
+    return f"too few wagons: no others than {wagons} have a way to {name}, and none for hire has"
+
+
+def _within_reach(moves: Moves, wagon_id: str, node_id: str) -> int | None:
+    """Wagons of a type in the fleet with a way to a place, loaded or empty, at any time; None where hired ones have."""
+    kind = moves.types.get(wagon_id)
+    if kind is None:
+        return 0
+    before: dict[Spot, set[Spot]] = defaultdict(set)
+    for move in (*moves.loaded, *moves.empty):
+        if move.wagon_id == wagon_id:
+            before[move.end].add(move.start)
+    reached = {spot for spot in kind.first_day if spot.node_id == node_id}
+    new = set(reached)
+    while new:
+        new = {start for spot in new for start in before[spot]} - reached
+        reached |= new
+    if reached.intersection(kind.hire_places):
+        return None
+    return sum(units for (spot, _), units in kind.supply.items() if spot in reached)
 
 
 def _first_day(moves: Moves, wagon_id: str, node_id: str) -> int:
@@ -97,7 +172,7 @@ def _first_day(moves: Moves, wagon_id: str, node_id: str) -> int:
     return min(days, default=moves.days)
 
 
-def has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, ends: tuple[str, str]) -> bool:
+def _has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, ends: tuple[str, str]) -> bool:
     """Whether the rails and gauge changes of a type lead from one place to another with a load."""
     gauges = tuple(sorted(int(g) for g in wagon["gauges_mm"]))
     graph = book.graph(gauges, wagon["gauge_change"], form)
