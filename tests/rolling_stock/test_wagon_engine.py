@@ -44,7 +44,7 @@ def test_any_values_give_a_bound(corridor: Any, data: Any) -> None:
     for scale in (0.0, 30.0, 300.0):
         found = bounds.prices(
             rng.normal(0.0, scale, layout.num_states),
-            rng.uniform(0, scale / 10, (len(layout.link_room), layout.days)),
+            rng.uniform(0, scale / 10, (len(layout.link_limit), layout.days)),
             rng.uniform(0, scale / 10, (len(layout.yard_room), layout.days)),
         )
         assert found.bound <= optimum + 1e-6 * max(1.0, optimum)

@@ -75,7 +75,7 @@ def test_flows_stay_optimal_and_values_bound(corridor: Any, seed: int) -> None:
 
 def without_rooms(layout: Layout) -> None:
     """Yards and train paths that never bind."""
-    layout.link_room[:] = 10**6
+    layout.link_limit[:] = 1e6
     layout.yard_room[:] = 10**6
 
 

@@ -1,7 +1,8 @@
 """Bounds from the values of wagons: a Lagrangian dual in which each order keeps its whole numbers of wagons.
 
 Any value ``v`` of a wagon in each state, with any prices of yards and train paths not below zero, gives a bound once
-``v`` is raised so that no night, hire or empty run of *all* of them beats it (:func:`raise_values`):
+no night, hire or empty run of *all* of them beats it: ``v`` is lowered where an arc leads and what the end of the
+horizon still asks for is raised (:func:`lower_values` spoils far less of a bound than :func:`raise_values` alone):
 
     sum over orders of the cheapest whole wagons at the prices  c + v(tail) - v(head)
     - sum of v over the fleet - sum of prices times room
@@ -14,12 +15,12 @@ the rounding rows (6), it holds whichever empty runs the relaxation looked at, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from optimizer.models.rolling_stock.bounds_kernels import cheapest_loads, hired_value, raise_values
-from optimizer.models.rolling_stock.layout import Array, Layout
+from optimizer.models.rolling_stock.bounds_kernels import cheapest_loads, lower_values, raise_values
+from optimizer.models.rolling_stock.layout import Array, Layout, Links
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Prices:
     value
         (states,) worth of a wagon.
     link_usd, yard_usd
-        (links, days) and (yards, days) price of a wagon over a link, or a night in a yard.
+        (links, days) and (yards, days) price of a wagon, tonne or metre over a link, and of a night in a yard.
     price
         (c,) what one wagon of a loaded run costs at these values.
     order_usd, wagons
@@ -55,15 +56,6 @@ class Bounds:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
 
-    @cached_property
-    def most(self) -> Array:
-        """(sites, days) what a wagon is worth at most where wagons can be hired."""
-        lay = self.layout
-        return hired_value(
-            lay.days, lay.site_first, lay.site_night_usd, lay.site_hire_usd, lay.empty_start, lay.empty_to,
-            lay.empty_days, lay.empty_usd,
-        )  # fmt: skip
-
     def tolls(self, link_usd: Array) -> Array:
         """(e, days) cost of empty runs with the prices of train paths."""
         return self.layout.empty_usd[:, None] + _summed(link_usd, self.layout.empty_links)
@@ -79,32 +71,34 @@ class Bounds:
     def prices(self, value: Array, link_usd: Array | None = None, yard_usd: Array | None = None) -> Prices:
         """Valid prices from values (states,), and prices of links and yards; those below 0 count as 0."""
         lay = self.layout
-        link_usd = np.zeros((len(lay.link_room), lay.days)) if link_usd is None else np.maximum(link_usd, 0.0)
+        link_usd = np.zeros((len(lay.link_limit), lay.days)) if link_usd is None else np.maximum(link_usd, 0.0)
         yard_usd = np.zeros((len(lay.yard_room), lay.days)) if yard_usd is None else np.maximum(yard_usd, 0.0)
         night = np.repeat(lay.site_night_usd[:, None], lay.days, axis=1)
         in_yard = lay.site_yard >= 0
         night[in_yard] += yard_usd[lay.site_yard[in_yard]]
-        raised = np.minimum(np.reshape(value, (lay.num_sites, lay.days)).astype(float), self.most)
-        raise_values(
-            raised, lay.days, lay.site_first, night, lay.site_hire_usd, lay.empty_start, lay.empty_to,
-            lay.empty_days, self.tolls(link_usd),
+        valid = np.reshape(value, (lay.num_sites, lay.days)).astype(float)
+        arcs = (
+            lay.days, lay.site_first, night, lay.site_hire_usd, lay.empty_start, lay.empty_to, lay.empty_days,
+            self.tolls(link_usd),
         )  # fmt: skip
-        flat = raised.ravel()
+        lower_values(valid, *arcs)
+        raise_values(valid, *arcs)
+        flat = valid.ravel()
         price = lay.choice_usd + _summed(link_usd, lay.choice_links)[lay.choice_move, lay.choice_day]
         price = price + flat[lay.choice_tail] - np.where(lay.choice_head >= 0, flat[lay.choice_head], 0.0)
         order_usd, wagons = cheapest_loads(
             price, lay.choice_start, lay.choice_type, lay.load_t, lay.quantity_t, lay.most_t, lay.unserved_usd
         )
-        rent = float((link_usd * lay.link_most[:, None]).sum() + (yard_usd * lay.yard_room[:, None]).sum())
+        rent = float((link_usd * lay.link_limit[:, None]).sum() + (yard_usd * lay.yard_room[:, None]).sum())
         bound = float(order_usd.sum() - lay.supply @ flat) - rent + lay.owed_usd
         return Prices(flat, link_usd, yard_usd, price, order_usd, wagons, bound)
 
 
-def _summed(link_usd: Array, links: tuple[Array, Array]) -> Array:
+def _summed(link_usd: Array, links: Links) -> Array:
     """(moves, days) sum of the prices over the links of each move."""
-    pointers, numbers = links
-    total = np.zeros((len(pointers) - 1, link_usd.shape[1]))
-    for link in np.flatnonzero(link_usd.any(axis=1)):
-        users = np.searchsorted(pointers, np.flatnonzero(numbers == link), side="right") - 1
-        total[users] += link_usd[link]
-    return total
+    moves = len(links.pointers) - 1
+    priced: Array = np.any(link_usd, axis=1)
+    kept = np.flatnonzero(np.asarray(priced)[links.number])
+    column = np.searchsorted(links.pointers, kept, side="right") - 1
+    usage = csr_array((links.weight[kept], (column, links.number[kept])), shape=(moves, len(link_usd)))
+    return np.asarray(usage @ link_usd)

@@ -56,7 +56,8 @@ def raise_values(
 
 
 @njit(cache=True)
-def hired_value(
+def lower_values(
+    value: np.ndarray,
     days: int,
     first: np.ndarray,
     night: np.ndarray,
@@ -64,39 +65,42 @@ def hired_value(
     start: np.ndarray,
     to: np.ndarray,
     length: np.ndarray,
-    usd: np.ndarray,
-) -> np.ndarray:  # pragma: no cover
-    """What a wagon can be worth at most in each state: the cost of hiring one and bringing it there; (sites, days)."""
-    sites = len(first)
-    most = np.full((sites, days), np.inf)
+    toll: np.ndarray,
+) -> int:  # pragma: no cover
+    """
+    Lower ``value`` (sites, days) to the largest one that no night, hire or empty run beats, in place.
+
+    A wagon is worth at most what it is worth before an arc, and the arc's cost. Arguments are those of
+    :func:`raise_values`; only the end of the horizon, where a wagon is worth nothing, can still ask for more.
+    """
+    sites = value.shape[0]
     for site in range(sites):
-        if np.isfinite(hire[site]):
-            for day in range(days - 1, first[site] - 1, -1):
-                most[site, day] = hire[site] * (days - day)
-    for _ in range(10_000):
+        value[site, days - 1] = max(value[site, days - 1], -night[site, days - 1])
+    for sweep in range(10_000):
         changed = False
         for day in range(days):
             for site in range(sites):
-                here = most[site, day]
-                if here == np.inf or day < first[site]:
+                if day < first[site]:
                     continue
-                if day + 1 < days and here + night[site] < most[site, day + 1] - CLOSE:
-                    most[site, day + 1] = here + night[site]
+                here = value[site, day]
+                if day + 1 < days and here + night[site, day] < value[site, day + 1] - CLOSE:
+                    value[site, day + 1] = here + night[site, day]
                     changed = True
                 for e in range(start[site], start[site + 1]):
                     arrive = day + length[e]
-                    if arrive < days and here + usd[e] < most[to[e], arrive] - CLOSE:
-                        most[to[e], arrive] = here + usd[e]
+                    if arrive < days and here + toll[e, day] < value[to[e], arrive] - CLOSE:
+                        value[to[e], arrive] = here + toll[e, day]
                         changed = True
         for site in range(sites):
             if np.isfinite(hire[site]):
-                for day in range(days - 1, first[site], -1):
-                    if most[site, day] + hire[site] < most[site, day - 1] - CLOSE:
-                        most[site, day - 1] = most[site, day] + hire[site]
+                for day in range(days - 1, first[site] - 1, -1):
+                    most = hire[site] + (value[site, day + 1] if day + 1 < days else 0.0)
+                    if most < value[site, day] - CLOSE:
+                        value[site, day] = most
                         changed = True
         if not changed:
-            break
-    return most
+            return sweep + 1
+    return -1
 
 
 @njit(cache=True)

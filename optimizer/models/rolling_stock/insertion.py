@@ -15,15 +15,13 @@ import numpy as np
 from optimizer.models.rolling_stock.bounds_kernels import raise_values
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion_kernels import (
-    FAR,
-    Flow,
-    Network,
     improve_orders,
     load_all,
     mend,
     supply_all,
 )
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
+from optimizer.models.rolling_stock.residual_kernels import FAR, Flow, Network
 from optimizer.models.rolling_stock.rounding import WholePlan
 
 BATCH = 100
@@ -101,7 +99,7 @@ class Insertion:
         yard_usd = np.zeros((len(lay.yard_room), lay.days))
         for site in np.flatnonzero(lay.site_yard >= 0):
             yard_usd[lay.site_yard[site]] = np.maximum(yard_usd[lay.site_yard[site]], gain[site])
-        return value.ravel(), np.zeros((len(lay.link_room), lay.days)), yard_usd
+        return value.ravel(), np.zeros((len(lay.link_limit), lay.days)), yard_usd
 
 
 def _whole(usd: Array) -> Array:
@@ -126,9 +124,11 @@ def near_moves(layout: Layout) -> Array:
 def _network(layout: Layout, moves: Array) -> Network:
     lay, sites = layout, np.arange(layout.num_sites + 1)
     begin, end = lay.empty_from[moves], lay.empty_to[moves]
-    column, link = expand(lay.empty_links, moves)
+    column, link, takes = expand(lay.empty_links, moves)
+    takes, enough = _taken(takes), np.ones(len(lay.link_limit), dtype=np.int64)
+    np.maximum.at(enough, link, takes)
     by_link = np.argsort(link, kind="stable")
-    loaded, loaded_link = expand(lay.choice_links, lay.choice_move)
+    loaded, loaded_link, loaded_takes = expand(lay.choice_links, lay.choice_move)
     by_end = np.argsort(end, kind="stable")
     hired = np.isfinite(lay.site_hire_usd)
     return Network(
@@ -136,17 +136,24 @@ def _network(layout: Layout, moves: Array) -> Network:
         kind_start=np.searchsorted(lay.site_type, np.arange(len(lay.load_t) + 1)),
         first=lay.site_first, night=_whole(lay.site_night_usd),
         hire=np.where(hired, _whole(np.where(hired, lay.site_hire_usd, 0.0)), -1),
-        yard=np.where(lay.site_yard >= 0, (len(lay.link_room) + lay.site_yard) * lay.days, -1),
+        yard=np.where(lay.site_yard >= 0, (len(lay.link_limit) + lay.site_yard) * lay.days, -1),
         start=np.searchsorted(begin, sites), to=end, origin=begin, length=lay.empty_days[moves],
         cost=_whole(lay.empty_usd[moves]),
         in_start=np.searchsorted(end[by_end], sites), in_move=by_end,
-        link_start=_pointers(column, len(moves)), link=link * lay.days,
-        user_start=np.searchsorted(link[by_link], np.arange(len(lay.link_room) + 1)), user=column[by_link],
+        link_start=_pointers(column, len(moves)), link=link * lay.days, link_takes=takes,
+        user_start=np.searchsorted(link[by_link], np.arange(len(lay.link_limit) + 1)), user=column[by_link],
+        enough=enough,
         tail=lay.choice_tail,
         head=np.where(lay.choice_head < 0, lay.num_states + lay.choice_type, lay.choice_head),
         usd=_whole(lay.choice_usd), choice_day=lay.choice_day,
         choice_link_start=_pointers(loaded, len(lay.choice_usd)), choice_link=loaded_link * lay.days,
+        choice_takes=_taken(loaded_takes),
     )  # fmt: skip
+
+
+def _taken(weight: Array) -> Array:
+    """Thousandths of a wagon, tonne or metre; rounded up, as limits are rounded down, but for errors of their sums."""
+    return np.maximum(1, np.ceil(weight * 1000 - 1e-6)).astype(np.int64)
 
 
 def _pointers(rows: Array, count: int) -> Array:
@@ -173,11 +180,15 @@ def _start(layout: Layout, net: Network, possible: Array) -> Flow:
 def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
     lay, states, days = layout, layout.num_states, layout.days
     nodes = states + len(lay.load_t)
+    room = np.floor(lay.link_limit * 1000 + 1e-6).astype(np.int64)
+    closed = (~possible).astype(np.int16)
+    for link in np.flatnonzero(room < net.enough):
+        np.add.at(closed, net.user[net.user_start[link] : net.user_start[link + 1]], 1)
     return Flow(
         value=np.zeros(nodes, dtype=np.int64), stand=np.zeros(states, dtype=np.int64),
         hired=np.zeros(states, dtype=np.int64),
-        run=np.zeros(possible.shape, dtype=np.int32), closed=(~possible).astype(np.int16),
-        free=np.concatenate([np.repeat(lay.link_room, days), np.repeat(lay.yard_room, days)]).astype(np.int64),
+        run=np.zeros(possible.shape, dtype=np.int32), closed=closed,
+        free=np.concatenate([np.repeat(room, days), np.repeat(lay.yard_room, days)]).astype(np.int64),
         wagons=np.zeros(len(lay.choice_usd), dtype=np.int64),
         distance=np.full(nodes, FAR, dtype=np.int64), parent_kind=np.zeros(nodes, dtype=np.int8),
         parent_move=np.zeros(nodes, dtype=np.int32), parent=np.zeros(nodes, dtype=np.int64),
@@ -195,6 +206,6 @@ def _standing(layout: Layout, net: Network, possible: Array) -> Flow:
     in_yard = np.zeros((len(layout.yard_room), days), dtype=np.int64)
     within = layout.site_yard >= 0
     np.add.at(in_yard, layout.site_yard[within], stand[within])
-    flow.free[len(layout.link_room) * days :] -= in_yard.ravel()
+    flow.free[len(layout.link_limit) * days :] -= in_yard.ravel()
     mend(net, flow)
     return flow

@@ -12,14 +12,25 @@ of the day. The last night of the horizon ends outside, written as state -1. Arc
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.models.rolling_stock.moves import Moves, Spot
+from optimizer.models.rolling_stock.moves import Move, Moves, Spot
+from optimizer.models.rolling_stock.rooms import Unit, weight
 
 Array = np.ndarray
+
+
+class Links(NamedTuple):
+    """Scarce links of moves (CSR): ``number`` and ``weight`` of those of a move lie between its two pointers."""
+
+    pointers: Array
+    number: Array
+    weight: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +51,11 @@ class Layout:
         (types,) tonnes of a wagon.
     quantity_t, most_t, unserved_usd
         (o,) tonnes, largest sum of loads, penalty a tonne.
-    link_room, link_most, yard_room
-        Wagons a day over each scarce link and direction that fit whatever they weigh, and that may fit at most; wagons
-        a night in each scarce yard.
+    link_limit, yard_room
+        Wagons, tonnes or metres a day over each scarce link and direction, one entry for each unit that can bind;
+        wagons a night in each scarce yard.
     empty_links, choice_links
-        Pointers and numbers (CSR) of the scarce links and directions that empty moves and loaded moves use.
+        The entries of ``link_limit`` that empty moves and loaded moves use, and how much of it.
     site_yard
         (n,) number of the scarce yard, or -1.
     owed_usd
@@ -76,11 +87,10 @@ class Layout:
     quantity_t: Array
     most_t: Array
     unserved_usd: Array
-    link_room: Array
-    link_most: Array
+    link_limit: Array
     yard_room: Array
-    empty_links: tuple[Array, Array]
-    choice_links: tuple[Array, Array]
+    empty_links: Links
+    choice_links: Links
     site_yard: Array
     owed_usd: float
 
@@ -141,7 +151,12 @@ def lay_out(moves: Moves) -> Layout:
     departs = choices[:, 7].astype(np.int64)
     arrive = departs + length
 
-    link_number = {(link, side): at for at, (link, side) in enumerate((k, s) for k in moves.link_room for s in (0, 1))}
+    limits = {
+        (link, side, unit): float(limit)
+        for link, room in moves.link_room.items()
+        for side in (False, True)
+        for unit, limit in room.limit.items()
+    }
     yard_number = {node: at for at, node in enumerate(moves.yard_room)}
     return Layout(
         moves=moves, days=days,
@@ -161,27 +176,39 @@ def lay_out(moves: Moves) -> Layout:
         quantity_t=np.array([float(o.quantity_t) for o in moves.orders.values()]),
         most_t=np.array([float(o.most_t) for o in moves.orders.values()]),
         unserved_usd=np.array([float(o.unserved_usd) for o in moves.orders.values()]),
-        link_room=np.repeat([room.fit for room in moves.link_room.values()], 2).astype(np.int64),
-        link_most=np.repeat([room.most for room in moves.link_room.values()], 2).astype(np.int64),
+        link_limit=np.array(list(limits.values())),
         yard_room=np.array(list(moves.yard_room.values()), dtype=np.int64),
-        empty_links=_links([moves.empty[i] for i in by_start], link_number),
-        choice_links=_links(moves.loaded, link_number),
+        empty_links=_links(moves, [moves.empty[i] for i in by_start], list(limits)),
+        choice_links=_links(moves, moves.loaded, list(limits)),
         site_yard=np.array([yard_number.get(place[0], -1) for _, place in site], dtype=np.int64),
         owed_usd=float(moves.owed_usd),
     )  # fmt: skip
 
 
-def _links(some: object, number: dict[tuple[str, int], int]) -> tuple[Array, Array]:
-    """Scarce links and directions of each move, as pointers and numbers."""
-    found = [[number[link, int(back)] for link, back in m.way.links if (link, 0) in number] for m in some]  # type: ignore[attr-defined]
-    pointers = np.concatenate([[0], np.cumsum([len(each) for each in found])]).astype(np.int64)
-    return pointers, np.array([link for each in found for link in each], dtype=np.int64)
+def _links(moves: Moves, some: Iterable[Move], limited: Sequence[tuple[str, bool, Unit]]) -> Links:
+    """Scarce links of each move, in every unit that can bind, and what a wagon takes of them."""
+    entries: dict[tuple[str, bool], list[tuple[int, Unit]]] = {}
+    for at, (link, side, unit) in enumerate(limited):
+        entries.setdefault((link, side), []).append((at, unit))
+    takes: dict[tuple[str, bool, Unit], float] = {}
+    pointers, numbers, weights = [0], list[int](), list[float]()
+    for move in some:
+        loaded = bool(move.order_id)
+        for key in move.way.links:
+            for at, unit in entries.get(key, ()):
+                taker = move.wagon_id, loaded, unit
+                if taker not in takes:
+                    takes[taker] = float(weight(moves.types[move.wagon_id], loaded, unit))
+                numbers.append(at)
+                weights.append(takes[taker])
+        pointers.append(len(numbers))
+    return Links(np.array(pointers, dtype=np.int64), np.array(numbers, dtype=np.int64), np.array(weights))
 
 
-def expand(links: tuple[Array, Array], moves: Array) -> tuple[Array, Array]:
-    """Position in ``moves`` and link number of every scarce link the moves use."""
-    pointers, numbers = links
-    count = pointers[moves + 1] - pointers[moves]
+def expand(links: Links, moves: Array) -> tuple[Array, Array, Array]:
+    """Position in ``moves``, number and weight of every scarce link that the moves use."""
+    count = links.pointers[moves + 1] - links.pointers[moves]
     column = np.repeat(np.arange(len(moves)), count)
     offset = np.arange(len(column)) - np.repeat(np.cumsum(count) - count, count)
-    return column, numbers[pointers[moves][column] + offset]
+    at = links.pointers[moves][column] + offset
+    return column, links.number[at], links.weight[at]

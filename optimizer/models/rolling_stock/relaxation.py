@@ -142,7 +142,7 @@ class Programme:
         at = self.cuts.stop
         value = np.zeros(layout.num_states)
         value[self.inside] = dual[: rows[0]]
-        link_usd = np.zeros((len(layout.link_room), layout.days))
+        link_usd = np.zeros((len(layout.link_limit), layout.days))
         yard_usd = np.zeros((len(layout.yard_room), layout.days))
         link_usd[self.links] = np.maximum(0.0, -dual[at : at + len(self.links[0])])
         yard_usd[self.yards] = np.maximum(0.0, -dual[at + len(self.links[0]) :])
@@ -165,7 +165,7 @@ class Relaxation:
     def __init__(self, layout: Layout, bounds: Bounds) -> None:
         self.layout, self.bounds = layout, bounds
         self.active = self._nearest()
-        self.link_rows = np.zeros((len(layout.link_room), layout.days), dtype=bool)
+        self.link_rows = np.zeros((len(layout.link_limit), layout.days), dtype=bool)
         self.yard_rows = np.zeros((len(layout.yard_room), layout.days), dtype=bool)
 
     def _nearest(self) -> Array:
@@ -351,9 +351,9 @@ class Relaxation:
         (link, link_day), (yard, yard_day) = np.nonzero(links), np.nonzero(yards)
         rows.append(at + entries[0])
         columns.append(entries[1])
-        values.append(np.ones(len(entries[0])))
+        values.append(entries[2])
         room = np.concatenate([
-            np.maximum(0.0, lay.link_room[link] - link_use(lay, fixed.choice, fixed.empty)[link, link_day]),
+            np.maximum(0.0, lay.link_limit[link] - link_use(lay, fixed.choice, fixed.empty)[link, link_day]),
             lay.yard_room[yard],
         ])  # fmt: skip
         matrix = csc_array(
@@ -397,28 +397,30 @@ class Relaxation:
 
     def _room_entries(
         self, part: Part, choices: Array, first_choice: int, move: Array, day: Array, first_empty: int, nights: Array
-    ) -> tuple[Array, Array, tuple[Array, Array]]:
-        """Train paths and yards in force for a part (masks by day), and (row, column) of their entries."""
+    ) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+        """Train paths and yards in force for a part (masks by day); row, column and weight of their entries."""
         lay = self.layout
         when = (np.arange(lay.days) >= part.first)[None, :]
         links, yards = self.link_rows & when, self.yard_rows & when & (np.arange(lay.days) < part.last)[None, :]
         number = np.cumsum(links.ravel()).reshape(links.shape) - 1
-        rows, columns = [], []
+        rows, columns, weights = [], [], []
         for pointers, moves, on_day, base in (
             (lay.choice_links, lay.choice_move[choices], lay.choice_day[choices], first_choice),
             (lay.empty_links, move, day, first_empty),
         ):
-            column, link = expand(pointers, moves)
+            column, link, weight = expand(pointers, moves)
             kept = links[link, on_day[column]]
             rows.append(number[link[kept], on_day[column[kept]]])
             columns.append(base + column[kept])
+            weights.append(weight[kept])
         if len(lay.yard_room):
             yard, night = lay.site_yard[nights // lay.days], nights % lay.days
             kept = (yard >= 0) & yards[yard, night]
             in_yard = np.cumsum(yards.ravel()).reshape(yards.shape) - 1
             rows.append(int(links.sum()) + in_yard[yard[kept], night[kept]])
             columns.append(np.flatnonzero(kept))
-        return links, yards, (np.concatenate(rows), np.concatenate(columns))
+            weights.append(np.ones(len(columns[-1])))
+        return links, yards, (np.concatenate(rows), np.concatenate(columns), np.concatenate(weights))
 
     def shrink(self, solved: Solved) -> None:
         """Let go of empty runs that are not used and far too dear at the prices found."""
@@ -431,7 +433,7 @@ class Relaxation:
         lay, days = self.layout, self.layout.days
         when = (np.arange(days) >= part.first) & (np.arange(days) < part.last)
         choice, empty = solved.amounts.choice + fixed.choice, solved.amounts.empty + fixed.empty
-        over = (link_use(lay, choice, empty) > lay.link_room[:, None] + 1e-3) & ~self.link_rows
+        over = (link_use(lay, choice, empty) > lay.link_limit[:, None] + 1e-3) & ~self.link_rows
         full = (yard_use(lay, solved.amounts.stand) > lay.yard_room[:, None] + 1e-3) & ~self.yard_rows
         self.link_rows |= over
         self.yard_rows |= full
@@ -459,14 +461,14 @@ def _dearest(asked: Array, cost: Array, site: Array, days: int) -> Array:
 
 
 def link_use(layout: Layout, choice: Array, empty: Array) -> Array:
-    """(links, days) wagons over each scarce link and direction by day of departure."""
-    use = np.zeros((len(layout.link_room), layout.days))
+    """(links, days) what is used of each scarce link and direction by day of departure."""
+    use = np.zeros((len(layout.link_limit), layout.days))
     used = np.flatnonzero(choice)
-    column, link = expand(layout.choice_links, layout.choice_move[used])
-    np.add.at(use, (link, layout.choice_day[used][column]), choice[used][column])
+    column, link, weight = expand(layout.choice_links, layout.choice_move[used])
+    np.add.at(use, (link, layout.choice_day[used][column]), weight * choice[used][column])
     move, day = np.nonzero(empty)
-    column, link = expand(layout.empty_links, move)
-    np.add.at(use, (link, day[column]), empty[move, day][column])
+    column, link, weight = expand(layout.empty_links, move)
+    np.add.at(use, (link, day[column]), weight * empty[move, day][column])
     return use
 
 

@@ -32,14 +32,9 @@ def weight(kind: WagonType, loaded: bool, unit: Unit) -> Fraction:
 
 @dataclass(frozen=True)
 class Room:
-    """What a day's trains take over a link in one direction, in the units that can bind.
-
-    ``fit`` wagons fit in whichever they are; more than ``most`` never do.
-    """
+    """What a day's trains take over a link in one direction, in the units that can bind."""
 
     limit: Mapping[Unit, Fraction]
-    fit: int
-    most: int
 
 
 def link_rooms(problem: RollingStock, types: Mapping[str, WagonType], moves: Iterable[Move]) -> dict[str, Room]:
@@ -56,22 +51,19 @@ def link_rooms(problem: RollingStock, types: Mapping[str, WagonType], moves: Ite
             continue
         trains = exact(link["capacity_trains_per_day"]) * share
         limit: dict[Unit, Fraction] = {}
-        fit, most = list[int](), list[int]()
         for unit in UNITS:
             if is_blank(link[LIMITS[unit]]):
                 continue
             room = trains * exact(link[LIMITS[unit]])
             weights = {k: [weight(types[k], loaded, unit) for loaded in how] for k, how in passing.items()}
             if sum(types[k].most_at_all * max(mine) for k, mine in weights.items()) > room:
-                limit[unit] = room
-                fit.append(floor(room / max(max(mine) for mine in weights.values())))
-                most.append(floor(room / min(min(mine) for mine in weights.values())))
+                limit[unit] = Fraction(floor(room)) if unit == "wagons" else room
         if limit:
-            found[link["link_id"]] = Room(limit, min(fit), min(most))
+            found[link["link_id"]] = Room(limit)
     for work in problem.table("wagon_works").to_dict("records"):
         passing, room = users.get(work["work_id"], {}), work["capacity_wagons_per_day"]
         if not is_blank(room) and sum(types[k].most_at_all for k in passing) > room:
-            found[work["work_id"]] = Room({"wagons": exact(room)}, int(room), int(room))
+            found[work["work_id"]] = Room({"wagons": exact(room)})
     return found
 
 

@@ -18,6 +18,8 @@ from optimizer.models.rolling_stock.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.relaxation import link_use, yard_use
 
 MOST_PASSES = 12
+SPARE = 1e-6
+"""Rounding error of sums of tonnes and metres over a link."""
 
 
 @dataclass
@@ -35,11 +37,11 @@ def round_loads(layout: Layout, wish: Array, prices: Prices) -> Array:
     wagons = np.rint(wish).astype(np.int64)
     _fit(lay, wagons, prices)
     for _ in range(MOST_PASSES):
-        over = link_use(lay, wagons, np.zeros((len(lay.empty_usd), lay.days))) - lay.link_room[:, None]
-        if not (over > 0).any():
+        over = link_use(lay, wagons, np.zeros((len(lay.empty_usd), lay.days))) - lay.link_limit[:, None]
+        if not (over > SPARE).any():
             break
-        for link, on_day in zip(*np.nonzero(over > 0), strict=True):
-            _drop_from_link(lay, wagons, prices, int(link), int(on_day), int(over[link, on_day]))
+        for link, on_day in zip(*np.nonzero(over > SPARE), strict=True):
+            _drop_from_link(lay, wagons, prices, int(link), int(on_day), float(over[link, on_day]))
     return wagons
 
 
@@ -51,14 +53,20 @@ def _fit(layout: Layout, wagons: Array, prices: Prices) -> None:
     )  # fmt: skip
 
 
-def _drop_from_link(layout: Layout, wagons: Array, prices: Prices, link: int, day: int, count: int) -> None:
-    """Give up the loads over a link that pay least."""
+def _drop_from_link(layout: Layout, wagons: Array, prices: Prices, link: int, day: int, over: float) -> None:
+    """Give up the loads over a link that pay least, for what they take of it."""
     lay = layout
     today = np.flatnonzero((wagons > 0) & (lay.choice_day == day))
-    column, links = expand(lay.choice_links, lay.choice_move[today])
-    users = today[column[links == link]]
+    column, links, weights = expand(lay.choice_links, lay.choice_move[today])
+    mine = links == link
+    users, weight = today[column[mine]], weights[mine]
     gain = lay.unserved_usd[lay.choice_order[users]] * lay.load_t[lay.choice_type[users]] - prices.price[users]
-    _take(wagons, users[np.argsort(gain, kind="stable")], count)
+    for at in np.argsort(gain / weight, kind="stable"):
+        taken = min(int(np.ceil((over - SPARE) / weight[at])), int(wagons[users[at]]))
+        wagons[users[at]] -= taken
+        over -= taken * weight[at]
+        if over <= SPARE:
+            break
 
 
 def _take(wagons: Array, users: Array, count: int) -> None:
@@ -109,10 +117,10 @@ def _crowded_types(layout: Layout, wagons: Array, flows: Flows) -> Array:
         stand = flows.stand.reshape(lay.num_sites, lay.days)[within]
         guilty = ((stand > 0) & over[lay.site_yard[within]]).any(axis=1)
         found[lay.site_type[within[guilty]]] = True
-    busy = link_use(lay, wagons, flows.empty) > lay.link_room[:, None]
+    busy = link_use(lay, wagons, flows.empty) > lay.link_limit[:, None] + SPARE
     if busy.any():
         move, day = np.nonzero(flows.empty)
-        column, link = expand(lay.empty_links, move)
+        column, link, _ = expand(lay.empty_links, move)
         hit = busy[link, day[column]]
         found[lay.site_type[lay.empty_from[move[column[hit]]]]] = True
     return found
@@ -134,12 +142,12 @@ def _cap_links(layout: Layout, wagons: Array, flows: Flows, cap: Array) -> None:
     lay = layout
     loaded = link_use(lay, wagons, np.zeros(flows.empty.shape))
     use = link_use(lay, wagons, flows.empty)
-    busy = use > lay.link_room[:, None]
+    busy = use > lay.link_limit[:, None] + SPARE
     if not busy.any():
         return
-    share = np.where(busy, np.maximum(0.0, lay.link_room[:, None] - loaded) / np.maximum(1.0, use - loaded), 1.0)
+    share = np.where(busy, np.maximum(0.0, lay.link_limit[:, None] - loaded) / np.maximum(1e-9, use - loaded), 1.0)
     move, day = np.nonzero(flows.empty)
-    column, link = expand(lay.empty_links, move)
+    column, link, _ = expand(lay.empty_links, move)
     least = np.ones(len(move))
     np.minimum.at(least, column, share[link, day[column]])
     cut = least < 1.0
