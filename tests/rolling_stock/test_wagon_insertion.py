@@ -17,11 +17,11 @@ from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.bounds import Bounds
 from optimizer.models.rolling_stock.flows import SCALE, TypeNetworks
 from optimizer.models.rolling_stock.insertion import Insertion
-from optimizer.models.rolling_stock.insertion_kernels import mend
 from optimizer.models.rolling_stock.layout import Layout, lay_out
+from optimizer.models.rolling_stock.mending_kernels import mend
 from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.rounding import breaks_rules, route_all
+from optimizer.models.rolling_stock.rounding import breaks_rules, round_loads, route_all, route_tolled
 
 EASY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -38,7 +38,7 @@ def arcs_out_of_kilter(insertion: Insertion) -> int:
         for day in range(int(lay.site_first[site]), lay.days):
             state = site * lay.days + day
             after = state + 1 if day + 1 < lay.days else lay.num_states + lay.site_type[site]
-            reduced = net.night[site] + flow.value[state] - flow.value[after]
+            reduced = net.night[state] + flow.value[state] - flow.value[after]
             room = net.yard[site] < 0 or flow.free[net.yard[site] + day] > 0
             bad += (reduced < 0 and room) or (reduced > 0 and flow.stand[state] > 0)
             if net.hire[site] >= 0:
@@ -47,7 +47,7 @@ def arcs_out_of_kilter(insertion: Insertion) -> int:
             for move in range(net.start[site], net.start[site + 1]):
                 if day + net.length[move] < lay.days:
                     end = net.to[move] * lay.days + day + net.length[move]
-                    reduced = net.cost[move] + flow.value[state] - flow.value[end]
+                    reduced = net.cost[move, day] + flow.value[state] - flow.value[end]
                     bad += (reduced < 0 and not flow.closed[move, day]) or (reduced > 0 and flow.run[move, day] > 0)
     return int(bad)
 
@@ -91,3 +91,30 @@ def test_flows_around_loads_cost_what_min_cost_flow_says(seed: int) -> None:
     other = route_all(TypeNetworks(layout, layout.possible), plan.wagons)
     assert (other.wagons == plan.wagons).all()
     assert plan.usd == pytest.approx(other.usd, abs=layout.num_states / SCALE)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_loads_routed_at_once_become_a_plan_that_keeps_the_rules(seed: int) -> None:
+    problem = RollingStock(apply_scenario(wagon_ladder("S", seed, orders=150, wagons=150 if seed % 2 else 40), "base"))
+    layout = lay_out(wagon_moves(problem))
+    layout.link_limit[:] *= 0.4
+    layout.yard_room[:] = np.maximum(layout.yard_room // 2, layout.supply.sum() // 4)
+    rng, bounds = np.random.default_rng(seed), Bounds(layout)
+    link_usd = rng.uniform(0, 0.5, (len(layout.link_limit), layout.days))
+    yard_usd = rng.uniform(0, 2.0, (len(layout.yard_room), layout.days))
+    prices = bounds.prices(rng.normal(0, 50, layout.num_states), link_usd, yard_usd)
+    wagons = round_loads(layout, prices.wagons.astype(float), prices)
+    tolled = bounds.tolled(link_usd, yard_usd)
+    found, flows = route_tolled(TypeNetworks(layout, layout.possible), wagons, tolled)
+    insertion = Insertion(layout, layout.possible)
+    if not insertion.take(found, flows, tolled, prices.value):
+        assert flows.missing.any() or (insertion.flow.free < 0).any()
+        return
+    assert not breaks_rules(layout, insertion.plan())
+    assert not arcs_out_of_kilter(insertion)
+    tight = insertion.plan().usd
+    insertion.charge(bounds.tolled(0 * link_usd, 0 * yard_usd))
+    insertion.mend()
+    assert not arcs_out_of_kilter(insertion)
+    assert not breaks_rules(layout, insertion.plan())
+    assert insertion.plan().usd <= tight + 1e-6

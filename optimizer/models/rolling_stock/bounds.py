@@ -50,6 +50,15 @@ class Prices:
     bound: float
 
 
+@dataclass(frozen=True)
+class Tolled:
+    """Costs with the prices of train paths and yards: empty runs (e, days), nights (sites, days), loaded runs (c,)."""
+
+    empty_usd: Array
+    night_usd: Array
+    choice_usd: Array
+
+
 class Bounds:
     """Turns any values into valid ones and into a bound."""
 
@@ -59,6 +68,15 @@ class Bounds:
     def tolls(self, link_usd: Array) -> Array:
         """(e, days) cost of empty runs with the prices of train paths."""
         return self.layout.empty_usd[:, None] + _summed(link_usd, self.layout.empty_links)
+
+    def tolled(self, link_usd: Array, yard_usd: Array) -> Tolled:
+        """What everything costs with prices of train paths and yards not below zero."""
+        lay = self.layout
+        night = np.repeat(lay.site_night_usd[:, None], lay.days, axis=1)
+        in_yard = lay.site_yard >= 0
+        night[in_yard] += yard_usd[lay.site_yard[in_yard]]
+        choice = lay.choice_usd + _summed(link_usd, lay.choice_links)[lay.choice_move, lay.choice_day]
+        return Tolled(self.tolls(link_usd), night, choice)
 
     def reduced_usd(self, value: Array, link_usd: Array) -> Array:
         """(e, days) cost of empty runs, plus the value left, less the value reached; for values (sites, days)."""
@@ -73,19 +91,16 @@ class Bounds:
         lay = self.layout
         link_usd = np.zeros((len(lay.link_limit), lay.days)) if link_usd is None else np.maximum(link_usd, 0.0)
         yard_usd = np.zeros((len(lay.yard_room), lay.days)) if yard_usd is None else np.maximum(yard_usd, 0.0)
-        night = np.repeat(lay.site_night_usd[:, None], lay.days, axis=1)
-        in_yard = lay.site_yard >= 0
-        night[in_yard] += yard_usd[lay.site_yard[in_yard]]
+        tolled = self.tolled(link_usd, yard_usd)
         valid = np.reshape(value, (lay.num_sites, lay.days)).astype(float)
         arcs = (
-            lay.days, lay.site_first, night, lay.site_hire_usd, lay.empty_start, lay.empty_to, lay.empty_days,
-            self.tolls(link_usd),
+            lay.days, lay.site_first, tolled.night_usd, lay.site_hire_usd, lay.empty_start, lay.empty_to,
+            lay.empty_days, tolled.empty_usd,
         )  # fmt: skip
         lower_values(valid, *arcs)
         raise_values(valid, *arcs)
         flat = valid.ravel()
-        price = lay.choice_usd + _summed(link_usd, lay.choice_links)[lay.choice_move, lay.choice_day]
-        price = price + flat[lay.choice_tail] - np.where(lay.choice_head >= 0, flat[lay.choice_head], 0.0)
+        price = tolled.choice_usd + flat[lay.choice_tail] - np.where(lay.choice_head >= 0, flat[lay.choice_head], 0.0)
         order_usd, wagons = cheapest_loads(
             price, lay.choice_start, lay.choice_type, lay.load_t, lay.quantity_t, lay.most_t, lay.unserved_usd
         )

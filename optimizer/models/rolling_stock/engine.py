@@ -1,9 +1,9 @@
 """Wagons at real size: relaxation, whole plans wagon by wagon, search in windows of days.
 
-1. The relaxation grows its empty runs, yards and train paths by prices: by the interior point method, or where that
-   takes too long by gradient steps that begin where the last ones ended. :mod:`bounds` makes a bound of the prices.
-2. Loaded runs are rounded at those prices and put on one by one, and every order then adds, drops and exchanges wagons
-   while that pays, at the exact cost of all flows around it (:mod:`insertion`).
+1. The relaxation grows its empty runs, yards and train paths by prices: by the interior point method, in large cases
+   after gradient steps that begin where the last ones ended. :mod:`bounds` makes a bound of the prices.
+2. Loaded runs are rounded and routed type by type, yards and train paths at those prices; every order then adds, drops
+   and exchanges wagons while that pays, at the exact cost of all flows around it (:mod:`insertion`).
 3. Windows of days are solved again with whole loaded runs, worth beyond the window at its price, and kept where the
    plan gets cheaper; what cannot pay is left out by its price.
 """
@@ -25,7 +25,7 @@ from optimizer.models.rolling_stock.layout import Array, Layout, lay_out
 from optimizer.models.rolling_stock.moves import Moves, OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved
-from optimizer.models.rolling_stock.rounding import WholePlan, breaks_rules, round_loads, route_all
+from optimizer.models.rolling_stock.rounding import WholePlan, breaks_rules, round_loads, route_all, route_tolled
 from optimizer.models.rolling_stock.unserved import tell_unserved
 from optimizer.result import Outcome, Progress, Status, relative_gap
 
@@ -34,10 +34,13 @@ SMALL_COLUMNS = 5_000
 INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
 """Sizes up to which the relaxation is solved by the interior point method."""
 MOST_ROUNDS = 6
-FIRST_ROUNDS, FURTHER_ROUNDS = 6, 20
+GRADIENT_ROUNDS = 6
 SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
-"""Rounds of gradient steps before each plan; they end when so many each raise the bound by at most this share."""
-MOST_PASSES = 20
+"""Rounds of gradient steps; they end when so many each raise the bound by at most this share."""
+INTERIOR_SHARE = 0.8
+"""Largest share of the time left for a round of the interior point method."""
+FIRST_PASSES, MOST_PASSES = 1, 20
+"""Passes over all orders after the gradient steps, and after the interior point method."""
 USED = 0.01
 """Wagons on an empty run of the relaxation from which it is on offer to a plan."""
 WINDOW_DAYS, WINDOW_REGRET_USD = 7, 40.0
@@ -148,7 +151,7 @@ def solve_by_parts(
     search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
     relaxation = Relaxation(lay, search.bounds)
     if lay.num_states <= INTERIOR_STATES and lay.num_orders <= INTERIOR_ORDERS:
-        _relax(search, relaxation)
+        _relax(search, relaxation, Amounts.none(lay))
     else:
         _approach(search, relaxation)
     if not search.over():
@@ -203,40 +206,44 @@ def _release(layout: Layout) -> Array:
     return first
 
 
-def _relax(search: Search, relaxation: Relaxation) -> None:
+def _relax(search: Search, relaxation: Relaxation, amounts: Amounts | None = None) -> None:
     """Rounds of the relaxation by interior point, then a plan."""
     part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
-    amounts = nothing
     for _ in range(MOST_ROUNDS):
         if search.over():
             break
-        solved = relaxation.solve(part, nothing, behind, search.limits())
+        begun, left = time.perf_counter(), search.left_s()
+        solved = relaxation.solve(part, nothing, behind, search.limits(INTERIOR_SHARE))
         if solved is None:
             break
         amounts = solved.amounts
         search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
-        if not relaxation.grow(part, solved, nothing, behind):
+        # A round that could not be done again within the time that is left is the last one.
+        last = left is not None and left - 2 * (time.perf_counter() - begun) < INTERIOR_SHARE * left / 2
+        if not relaxation.grow(part, solved, nothing, behind) or last:
             break
-    _plan_from(search, amounts)
+    if amounts is not None:
+        _plan_from(search, amounts)
 
 
 def _approach(search: Search, relaxation: Relaxation) -> None:
-    """Rounds of the relaxation by gradient steps; a plan after some, and another once the bound rises slowly."""
+    """Gradient steps until the bound rises slowly, a plan, then the interior point method on what they have let in."""
     part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
     solved: Solved | None = None
-    for rounds in (FIRST_ROUNDS, FURTHER_ROUNDS):
-        slow = 0
-        for _ in range(rounds):
-            if search.over() or slow == SLOW_ROUNDS:
-                break
-            before = search.bound
-            solved = relaxation.approach(part, nothing, behind, solved, search.limits())
-            search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
-            slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
-            relaxation.shrink(solved)
-            relaxation.grow(part, solved, nothing, behind)
-        if solved is not None:
-            _plan_from(search, solved.amounts)
+    slow = 0
+    for _ in range(GRADIENT_ROUNDS):
+        if search.over() or slow == SLOW_ROUNDS:
+            break
+        before = search.bound
+        solved = relaxation.approach(part, nothing, behind, solved, search.limits())
+        search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
+        slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
+        relaxation.shrink(solved)
+        relaxation.grow(part, solved, nothing, behind)
+    if solved is None:
+        return
+    _plan_from(search, solved.amounts, FIRST_PASSES)
+    _relax(search, relaxation)
 
 
 def networks(search: Search, further: Array) -> TypeNetworks:
@@ -247,22 +254,36 @@ def networks(search: Search, further: Array) -> TypeNetworks:
     return TypeNetworks(lay, (reduced < NETWORK_USD) & lay.possible | further)
 
 
-def _plan_from(search: Search, amounts: Amounts) -> None:
-    """Loaded runs rounded, put on one by one, and changed while it pays."""
-    lay = search.layout
-    assert search.prices is not None
-    wagons = round_loads(lay, amounts.choice, search.prices)
-    used = np.flatnonzero((amounts.empty > USED).any(axis=1))
-    insertion = Insertion(lay, lay.possible, np.union1d(near_moves(lay), used))
-    insertion.load(wagons, search.over)
+def _plan_from(search: Search, amounts: Amounts, passes: int = MOST_PASSES) -> None:
+    """
+    Loaded runs rounded and routed with the tolls of the relaxation, then changed while it pays.
+
+    First with tolls, which keep yards and train paths for those who need them most, then without.
+    """
+    lay, prices = search.layout, search.prices
+    assert prices is not None
+    wagons = round_loads(lay, amounts.choice, prices)
+    tolled = search.bounds.tolled(prices.link_usd, prices.yard_usd)
+    found, flows = route_tolled(networks(search, amounts.empty > USED), wagons, tolled)
+    used = np.flatnonzero((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
+    moves = np.union1d(near_moves(lay), used)
+    insertion = Insertion(lay, lay.possible, moves, idle=False)
+    if insertion.take(found, flows, tolled, prices.value):
+        search.offer(insertion.plan())
+        _improve_orders(search, insertion, passes)
+        insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
+        insertion.mend()
+    else:
+        insertion = Insertion(lay, lay.possible, moves)
+        insertion.load(wagons, search.over)
     search.offer(insertion.plan())
-    _improve_orders(search, insertion)
+    _improve_orders(search, insertion, passes)
 
 
-def _improve_orders(search: Search, insertion: Insertion) -> None:
+def _improve_orders(search: Search, insertion: Insertion, passes: int) -> None:
     """Passes over the orders by their first day, until one changes nothing."""
     order = np.argsort(_release(search.layout), kind="stable")
-    for least_gain_usd in (10.0, *[LEAST_GAIN_USD] * MOST_PASSES):
+    for least_gain_usd in (10.0, *[LEAST_GAIN_USD] * passes):
         if search.over():
             break
         moved = insertion.improve(order, search.over, least_gain_usd)

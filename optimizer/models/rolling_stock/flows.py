@@ -68,6 +68,7 @@ class TypeNetworks:
         night_room: Array | None = None,
         empty_room: Array | None = None,
         empty_usd: Array | None = None,
+        night_usd: Array | None = None,
     ) -> Array:
         """
         Route the wagons of a type; its part of ``flows`` is written anew.
@@ -80,8 +81,8 @@ class TypeNetworks:
             (c,) cost of a wagon between the bounds.
         night_room, empty_room
             (states,) and (e, days) room left by other types; None where nothing binds.
-        empty_usd
-            (e, days) cost of empty runs; None for the plain one.
+        empty_usd, night_usd
+            (e, days) and (sites, days) cost of empty runs and nights; None for the plain one.
 
         Returns
         -------
@@ -99,12 +100,13 @@ class TypeNetworks:
             state % days >= np.repeat(lay.site_first[sites], days)
         )
         hires = state[hired]
-        night_usd = np.repeat(lay.site_night_usd[sites], days)
+        plain = np.repeat(lay.site_night_usd[sites], days)
+        nights_usd = plain if night_usd is None else night_usd[sites].ravel()
         run_usd = lay.empty_usd[move] if empty_usd is None else empty_usd[move, day]
         tails = [state, after[hires], lay.empty_from[move] * days + day - base, lay.choice_tail[free] - base]
         heads = [after, hires, lay.empty_to[move] * days + day + lay.empty_days[move] - base]
         heads += [np.where(lay.choice_head[free] < 0, count, lay.choice_head[free] - base)]
-        costs = [night_usd, np.repeat(lay.site_hire_usd[sites], days)[hires], run_usd, choice_usd[free]]
+        costs = [nights_usd, np.repeat(lay.site_hire_usd[sites], days)[hires], run_usd, choice_usd[free]]
         rooms = [np.full(count, MANY), np.full(len(hires), MANY), np.full(len(move), MANY), high[free] - low[free]]
         if night_room is not None:
             rooms[0] = np.clip(night_room[base : base + count], 0, MANY)
@@ -113,7 +115,7 @@ class TypeNetworks:
         # Out of nowhere, and over the room of a yard.
         tails += [np.full(count, count), state]
         heads += [state, after]
-        costs += [np.full(count, FAR_USD), FAR_USD + night_usd]
+        costs += [np.full(count, FAR_USD), FAR_USD + nights_usd]
         rooms += [np.full(count, MANY), np.full(count, MANY if night_room is not None else 0)]
         fixed = choices[low[choices] > 0]
         supply = lay.supply[base : base + count].copy()

@@ -12,21 +12,26 @@ from collections.abc import Callable
 
 import numpy as np
 
+from optimizer.models.rolling_stock.bounds import Tolled
 from optimizer.models.rolling_stock.bounds_kernels import raise_values
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion_kernels import (
     improve_orders,
     load_all,
-    mend,
     supply_all,
+    unload,
 )
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
+from optimizer.models.rolling_stock.mending_kernels import mend, relieve, settle_values
+from optimizer.models.rolling_stock.relaxation import yard_use
 from optimizer.models.rolling_stock.residual_kernels import FAR, Flow, Network
 from optimizer.models.rolling_stock.rounding import WholePlan
 
 BATCH = 100
 """Orders or loaded runs between two looks at the clock."""
 LEAST_GAIN_USD = 0.01
+SETTLING_SWEEPS = 300
+"""Sweeps over the days in which values follow new flows; searches do the rest."""
 WIDE_STATES = 12_000
 WIDE, NARROW = (1e6, 50), (400.0, 6)
 """Up to so many states and above: largest detour of the flows around a change, USD, and tries in vain of an order."""
@@ -45,16 +50,93 @@ class Insertion:
         (e, days) empty runs on offer.
     moves
         Numbers of the empty moves to look at, in order; None: all.
+    idle
+        False: no plan yet, for :meth:`take`.
     """
 
-    def __init__(self, layout: Layout, possible: Array, moves: Array | None = None) -> None:
+    def __init__(self, layout: Layout, possible: Array, moves: Array | None = None, idle: bool = True) -> None:
         self.layout = layout
         self.moves = np.arange(len(layout.empty_usd)) if moves is None else moves
         self.net = _network(layout, self.moves)
-        self.flow = _start(layout, self.net, possible[self.moves])
+        self.flow = (_start if idle else _empty_flow)(layout, self.net, possible[self.moves])
         thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
         self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
         self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
+
+    def take(self, wagons: Array, flows: Flows, tolled: Tolled, value: Array) -> bool:
+        """
+        Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
+
+        Returns
+        -------
+        Whether every rule is kept; the plan is of no use otherwise.
+        """
+        lay, flow = self.layout, self.flow
+        fresh = _empty_flow(lay, self.net, lay.possible[self.moves])
+        for name, array in fresh._asdict().items():
+            getattr(flow, name)[:] = array
+        self.charge(tolled)
+        flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
+            wagons, flows.empty[self.moves], flows.hire, flows.stand
+        )  # fmt: skip
+        flow.value[: lay.num_states] = np.floor(value * SCALE)
+        self._fill_rooms()
+        settle_values(self.net, flow, SETTLING_SWEEPS)
+        if relieve(self.net, flow):
+            self._drop_loads()
+        mend(self.net, flow)
+        return not flows.missing.any() and bool((flow.free >= 0).all())
+
+    def charge(self, tolled: Tolled) -> None:
+        """Other costs of runs and nights; :meth:`mend` then makes the flows optimal."""
+        self.net.cost[:] = _whole(tolled.empty_usd[self.moves])
+        self.net.night[:] = _whole(tolled.night_usd).ravel()
+        self.net.usd[:] = _whole(tolled.choice_usd)
+
+    def mend(self) -> None:
+        """Bring all flows back to least cost."""
+        mend(self.net, self.flow)
+
+    def _fill_rooms(self) -> None:
+        lay, flow, net = self.layout, self.flow, self.net
+        used = np.flatnonzero(flow.wagons)
+        loaded, link, takes = expand(lay.choice_links, lay.choice_move[used])
+        move, day = np.nonzero(flow.run)
+        empty, empty_link, empty_takes = expand(lay.empty_links, self.moves[move])
+        use = np.zeros((len(lay.link_limit), lay.days), dtype=np.int64)
+        np.add.at(use, (link, lay.choice_day[used][loaded]), _taken(takes) * flow.wagons[used][loaded])
+        np.add.at(use, (empty_link, day[empty]), _taken(empty_takes) * flow.run[move, day][empty])
+        room = flow.free[: use.size].reshape(use.shape)
+        before, room[:] = room.copy(), room - use
+        shut = (before >= net.enough[:, None]) & (room < net.enough[:, None])
+        for at, on_day in zip(*np.nonzero(shut), strict=True):
+            np.add.at(flow.closed[:, on_day], net.user[net.user_start[at] : net.user_start[at + 1]], 1)
+        in_yard = yard_use(lay, flow.stand).astype(np.int64)
+        flow.free[use.size :] -= in_yard.ravel()
+
+    def _drop_loads(self) -> None:
+        """Take loads off links that stay too full, and loads that end in full yards; the cheapest to lose first."""
+        lay, flow = self.layout, self.flow
+        links = len(lay.link_limit) * lay.days
+        saved = lay.unserved_usd[lay.choice_order] * lay.load_t[lay.choice_type]
+        column, link, _ = expand(lay.choice_links, lay.choice_move)
+        for slot in np.flatnonzero(flow.free < 0):
+            number, day = divmod(int(slot), lay.days)
+            if slot < links:
+                users = np.unique(column[(link == number) & (lay.choice_day[column] == day)])
+            else:
+                ends = np.maximum(lay.choice_head, 0)
+                there = lay.site_yard[ends // lay.days] == number - len(lay.link_limit)
+                users = np.flatnonzero((lay.choice_head >= 0) & there & (ends % lay.days <= day))
+                users = users[np.argsort(-(ends[users] % lay.days), kind="stable")]
+            users = users[flow.wagons[users] > 0]
+            if slot < links:
+                users = users[np.argsort(saved[users], kind="stable")]
+            for choice in users:
+                while flow.free[slot] < 0 and flow.wagons[choice] > 0 and unload(self.net, flow, choice, 1, FAR - 1):
+                    relieve(self.net, flow)
+                if flow.free[slot] >= 0:
+                    break
 
     def load(self, wagons: Array, over: Callable[[], bool]) -> None:
         """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""
@@ -134,14 +216,15 @@ def _network(layout: Layout, moves: Array) -> Network:
     return Network(
         days=lay.days, sites=lay.num_sites, kind=lay.site_type,
         kind_start=np.searchsorted(lay.site_type, np.arange(len(lay.load_t) + 1)),
-        first=lay.site_first, night=_whole(lay.site_night_usd),
+        first=lay.site_first, night=_whole(np.repeat(lay.site_night_usd, lay.days)),
         hire=np.where(hired, _whole(np.where(hired, lay.site_hire_usd, 0.0)), -1),
         yard=np.where(lay.site_yard >= 0, (len(lay.link_limit) + lay.site_yard) * lay.days, -1),
         start=np.searchsorted(begin, sites), to=end, origin=begin, length=lay.empty_days[moves],
-        cost=_whole(lay.empty_usd[moves]),
+        cost=_whole(np.repeat(lay.empty_usd[moves][:, None], lay.days, axis=1)),
         in_start=np.searchsorted(end[by_end], sites), in_move=by_end,
         link_start=_pointers(column, len(moves)), link=link * lay.days, link_takes=takes,
         user_start=np.searchsorted(link[by_link], np.arange(len(lay.link_limit) + 1)), user=column[by_link],
+        user_takes=takes[by_link],
         enough=enough,
         tail=lay.choice_tail,
         head=np.where(lay.choice_head < 0, lay.num_states + lay.choice_type, lay.choice_head),
@@ -165,12 +248,10 @@ def _start(layout: Layout, net: Network, possible: Array) -> Flow:
     flow = _empty_flow(layout, net, possible)
     states = layout.num_states
     value = np.full((layout.num_sites, layout.days), -float(FAR))
-    toll = np.broadcast_to(net.cost[:, None].astype(float), possible.shape)
     hire = np.where(net.hire < 0, np.inf, net.hire.astype(float))
-    night = np.broadcast_to(net.night[:, None].astype(float), value.shape)
-    raise_values(
-        value, layout.days, net.first, night, hire, net.start, net.to, net.length, np.where(possible, toll, np.inf)
-    )
+    night = net.night.reshape(value.shape).astype(float)
+    toll = np.where(possible, net.cost.astype(float), np.inf)
+    raise_values(value, layout.days, net.first, night, hire, net.start, net.to, net.length, toll)
     flow.value[:states] = np.maximum(value, -1e12).ravel()
     if supply_all(net, flow, layout.supply):
         return flow
@@ -202,7 +283,7 @@ def _standing(layout: Layout, net: Network, possible: Array) -> Flow:
     flow, days = _empty_flow(layout, net, possible), layout.days
     stand = layout.supply.reshape(layout.num_sites, days).cumsum(axis=1)
     flow.stand[:] = stand.ravel()
-    flow.value[: layout.num_states] = -(net.night[:, None] * (days - np.arange(days))).ravel()
+    flow.value[: layout.num_states] = -net.night.reshape(-1, days)[:, ::-1].cumsum(axis=1)[:, ::-1].ravel()
     in_yard = np.zeros((len(layout.yard_room), days), dtype=np.int64)
     within = layout.site_yard >= 0
     np.add.at(in_yard, layout.site_yard[within], stand[within])

@@ -7,15 +7,11 @@ from numba import njit
 
 from optimizer.models.rolling_stock.residual_kernels import (
     FAR,
-    HIRE,
-    NIGHT,
-    RUN,
     Flow,
     Network,
     clear,
     push,
     shortest,
-    slots,
     use_slot,
 )
 
@@ -186,78 +182,3 @@ def improve_orders(
                     break
             moved += done
     return moved
-
-
-@njit(cache=True)
-def _mend_arc(
-    net: Network, flow: Flow, kind: int, move: int, tail: int, head: int, kept: int, cost: int
-) -> None:  # pragma: no cover
-    """Send wagons round an open arc whose reduced cost is negative until it is not; ``kept``: state of its flow."""
-    days = net.days
-    while True:
-        reduced = cost + flow.value[tail] - flow.value[head]
-        if reduced >= 0:
-            return
-        room = FAR
-        low, high, yard = slots(net, kind, move, tail)
-        if yard >= 0:
-            room = flow.free[yard]
-        for i in range(low, high):
-            room = min(room, flow.free[net.link[i] + tail % days] // net.link_takes[i])
-        if room <= 0:
-            return
-        clear(flow)
-        if shortest(net, flow, head, tail, -reduced - 1) == FAR:
-            for i in range(flow.sizes[0]):
-                node = flow.seen[i]
-                if flow.distance[node] < -reduced:
-                    flow.value[node] += flow.distance[node] + reduced
-            return
-        done = push(net, flow, head, tail, room)
-        if not done:
-            return
-        if kind == NIGHT:
-            flow.stand[kept] += done
-        elif kind == HIRE:
-            flow.hired[kept] += done
-        else:
-            flow.run[move, kept % days] += done
-        if yard >= 0:
-            use_slot(net, flow, yard, done)
-        for i in range(low, high):
-            use_slot(net, flow, net.link[i] + tail % days, done * net.link_takes[i])
-
-
-@njit(cache=True)
-def mend(net: Network, flow: Flow) -> int:  # pragma: no cover
-    """Bring every open arc to a reduced cost of 0 or more; how many were not. What that opens is mended too."""
-    total = 0
-    for _ in range(100):
-        found = _mend_once(net, flow)
-        total += found
-        if not found:
-            break
-    return total
-
-
-@njit(cache=True)
-def _mend_once(net: Network, flow: Flow) -> int:  # pragma: no cover
-    days, found = net.days, 0
-    for site in range(net.sites):
-        for day in range(days - 1, net.first[site] - 1, -1):
-            state = site * days + day
-            after = state + 1 if day + 1 < days else net.sites * days + net.kind[site]
-            room = net.yard[site] < 0 or flow.free[net.yard[site] + day] > 0
-            if room and net.night[site] + flow.value[state] < flow.value[after]:
-                found += 1
-                _mend_arc(net, flow, NIGHT, 0, state, after, state, net.night[site])
-            if net.hire[site] >= 0 and net.hire[site] + flow.value[after] < flow.value[state]:
-                found += 1
-                _mend_arc(net, flow, HIRE, 0, after, state, state, net.hire[site])
-            for move in range(net.start[site], net.start[site + 1]):
-                if day + net.length[move] < days:
-                    head = net.to[move] * days + day + net.length[move]
-                    if net.cost[move] + flow.value[state] < flow.value[head] and not flow.closed[move, day]:
-                        found += 1
-                        _mend_arc(net, flow, RUN, move, state, head, state, net.cost[move])
-    return found

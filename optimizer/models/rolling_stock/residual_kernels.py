@@ -27,14 +27,14 @@ class Network(NamedTuple):
     kind: np.ndarray  # (n,) type of a site
     kind_start: np.ndarray  # (types + 1,) first site of each type
     first: np.ndarray  # (n,)
-    night: np.ndarray  # (n,) cost
+    night: np.ndarray  # (states,) cost
     hire: np.ndarray  # (n,) cost, negative: none
     yard: np.ndarray  # (n,) first slot of the yard, or -1
     start: np.ndarray  # (n + 1,) moves by site left
     to: np.ndarray  # (e,)
     origin: np.ndarray  # (e,)
     length: np.ndarray  # (e,)
-    cost: np.ndarray  # (e,)
+    cost: np.ndarray  # (e, days)
     in_start: np.ndarray  # (n + 1,)
     in_move: np.ndarray  # (e,) moves by site reached
     link_start: np.ndarray  # (e + 1,)
@@ -42,6 +42,7 @@ class Network(NamedTuple):
     link_takes: np.ndarray  # room it takes there
     user_start: np.ndarray  # (links + 1,)
     user: np.ndarray  # moves by link
+    user_takes: np.ndarray
     enough: np.ndarray  # (links,) room in which any of them fits
     tail: np.ndarray  # (c,)
     head: np.ndarray  # (c,) node behind the horizon when it ends there
@@ -158,7 +159,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
             for site in range(net.kind_start[node - states], net.kind_start[node - states + 1]):
                 last = site * days + days - 1
                 if flow.stand[last] > 0:
-                    reduced = -(net.night[site] + value[last] - value[node])
+                    reduced = -(net.night[last] + value[last] - value[node])
                     if reduced >= 0:
                         _relax(flow, last, here + reduced, NIGHT + 3, 0, node)
                 if net.hire[site] >= 0 and net.first[site] < days:
@@ -168,7 +169,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
             continue
         site, day = node // days, node % days
         after = node + 1 if day + 1 < days else states + net.kind[site]
-        reduced = net.night[site] + worth - value[after]
+        reduced = net.night[node] + worth - value[after]
         if reduced >= here and (net.yard[site] < 0 or flow.free[net.yard[site] + day] > 0):
             _relax(flow, after, reduced, NIGHT, 0, node)
         if flow.hired[node] > 0:
@@ -177,7 +178,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
                 _relax(flow, after, reduced, HIRE + 3, 0, node)
         if day > net.first[site]:
             if flow.stand[node - 1] > 0:
-                reduced = worth - net.night[site] - value[node - 1]
+                reduced = worth - net.night[node - 1] - value[node - 1]
                 if reduced >= here:
                     _relax(flow, node - 1, reduced, NIGHT + 3, 0, node)
             if net.hire[site] >= 0:
@@ -188,7 +189,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
             arrive = day + net.length[move]
             if arrive < days:
                 end = net.to[move] * days + arrive
-                reduced = net.cost[move] + worth - value[end]
+                reduced = net.cost[move, day] + worth - value[end]
                 if reduced >= here and reduced < flow.distance[end] and flow.closed[move, day] == 0:
                     _relax(flow, end, reduced, RUN, move, node)
         for i in range(net.in_start[site], net.in_start[site + 1]):
@@ -196,7 +197,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
             left = day - net.length[move]
             if left >= 0 and flow.run[move, left] > 0:
                 begin = net.origin[move] * days + left
-                reduced = worth - net.cost[move] - value[begin]
+                reduced = worth - net.cost[move, left] - value[begin]
                 if reduced >= here:
                     _relax(flow, begin, reduced, RUN + 3, move, node)
     return FAR
@@ -281,9 +282,9 @@ def _move_along(net: Network, flow: Flow, source: int, target: int, amount: int)
         low, high, yard = slots(net, kind, move, tail)
         if yard >= 0:
             use_slot(net, flow, yard, sign * amount)
-            holds &= flow.free[yard] >= 0
+            holds &= sign < 0 or flow.free[yard] >= 0
         for i in range(low, high):
             use_slot(net, flow, net.link[i] + tail % days, sign * amount * net.link_takes[i])
-            holds &= flow.free[net.link[i] + tail % days] >= 0
+            holds &= sign < 0 or flow.free[net.link[i] + tail % days] >= 0
         node = before
     return holds

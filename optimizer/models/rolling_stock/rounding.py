@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.models.rolling_stock.bounds import Prices
+from optimizer.models.rolling_stock.bounds import Prices, Tolled
 from optimizer.models.rolling_stock.bounds_kernels import fit_loads
 from optimizer.models.rolling_stock.flows import MANY, Flows, TypeNetworks, plan_usd
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
@@ -98,6 +98,25 @@ def route_all(networks: TypeNetworks, wagons: Array) -> WholePlan:
         if attempt % 2:
             _give_up(lay, wagons, flows, hard=attempt > 4 * MOST_PASSES)
     return WholePlan(wagons, flows, plan_usd(lay, wagons, flows))
+
+
+def route_tolled(networks: TypeNetworks, wagons: Array, tolled: Tolled) -> tuple[Array, Flows]:
+    """
+    Route every type once, at costs that keep most yards and train paths free for those who need them most.
+
+    Returns
+    -------
+    (c,) the wagons of ``wagons`` that are worth their way, and the flows; some yards and links may be too full.
+    """
+    lay = networks.layout
+    saved = lay.unserved_usd[lay.choice_order] * lay.load_t[lay.choice_type]
+    found, flows = np.zeros_like(wagons), Flows.none(lay)
+    for kind in range(len(lay.load_t)):
+        found += networks.route(
+            kind, np.zeros_like(wagons), wagons, tolled.choice_usd - saved, flows,
+            empty_usd=tolled.empty_usd, night_usd=tolled.night_usd,
+        )  # fmt: skip
+    return found, flows
 
 
 def breaks_rules(layout: Layout, plan: WholePlan) -> bool:
