@@ -16,9 +16,8 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.bounds import Bounds
 from optimizer.models.rolling_stock.flows import SCALE, TypeNetworks
-from optimizer.models.rolling_stock.insertion import Insertion
+from optimizer.models.rolling_stock.insertion import Insertion, mend
 from optimizer.models.rolling_stock.layout import Layout, lay_out
-from optimizer.models.rolling_stock.mending_kernels import mend
 from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.rounding import breaks_rules, round_loads, route_all, route_tolled

@@ -34,11 +34,13 @@ SMALL_COLUMNS = 5_000
 INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
 """Sizes up to which the relaxation is solved by the interior point method."""
 MOST_ROUNDS = 6
-GRADIENT_ROUNDS = 6
+GRADIENT_ROUNDS = 4
 SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
 """Rounds of gradient steps; they end when so many each raise the bound by at most this share."""
 INTERIOR_SHARE = 0.8
 """Largest share of the time left for a round of the interior point method."""
+LONGER = 1.2
+"""How much longer than the last round the next one may take."""
 FIRST_PASSES, MOST_PASSES = 1, 20
 """Passes over all orders after the gradient steps, and after the interior point method."""
 USED = 0.01
@@ -218,10 +220,11 @@ def _relax(search: Search, relaxation: Relaxation, amounts: Amounts | None = Non
             break
         amounts = solved.amounts
         search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
-        # A round that could not be done again within the time that is left is the last one.
-        last = left is not None and left - 2 * (time.perf_counter() - begun) < INTERIOR_SHARE * left / 2
-        if not relaxation.grow(part, solved, nothing, behind) or last:
+        if not relaxation.grow(part, solved, nothing, behind):
             break
+        took = time.perf_counter() - begun
+        if left is not None and INTERIOR_SHARE * (left - took) < LONGER * took:
+            break  # the next round would not end in time
     if amounts is not None:
         _plan_from(search, amounts)
 
@@ -264,15 +267,17 @@ def _plan_from(search: Search, amounts: Amounts, passes: int = MOST_PASSES) -> N
     assert prices is not None
     wagons = round_loads(lay, amounts.choice, prices)
     tolled = search.bounds.tolled(prices.link_usd, prices.yard_usd)
+    if search.over():
+        return
     found, flows = route_tolled(networks(search, amounts.empty > USED), wagons, tolled)
     used = np.flatnonzero((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
     moves = np.union1d(near_moves(lay), used)
     insertion = Insertion(lay, lay.possible, moves, idle=False)
-    if insertion.take(found, flows, tolled, prices.value):
+    if insertion.take(found, flows, tolled, prices.value, search.over):
         search.offer(insertion.plan())
         _improve_orders(search, insertion, passes)
         insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
-        insertion.mend()
+        insertion.mend(search.over)
     else:
         insertion = Insertion(lay, lay.possible, moves)
         insertion.load(wagons, search.over)

@@ -22,13 +22,15 @@ from optimizer.models.rolling_stock.insertion_kernels import (
     unload,
 )
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
-from optimizer.models.rolling_stock.mending_kernels import mend, relieve, settle_values
+from optimizer.models.rolling_stock.mending_kernels import mend_sites, relieve, settle_values
 from optimizer.models.rolling_stock.relaxation import yard_use
 from optimizer.models.rolling_stock.residual_kernels import FAR, Flow, Network
 from optimizer.models.rolling_stock.rounding import WholePlan
 
 BATCH = 100
 """Orders or loaded runs between two looks at the clock."""
+SITES, MENDING_ROUNDS = 20, 100
+"""Sites between two looks at the clock while flows are mended, and rounds over all of them."""
 LEAST_GAIN_USD = 0.01
 SETTLING_SWEEPS = 300
 """Sweeps over the days in which values follow new flows; searches do the rest."""
@@ -63,7 +65,9 @@ class Insertion:
         self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
         self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
 
-    def take(self, wagons: Array, flows: Flows, tolled: Tolled, value: Array) -> bool:
+    def take(
+        self, wagons: Array, flows: Flows, tolled: Tolled, value: Array, over: Callable[[], bool] = lambda: False
+    ) -> bool:
         """
         Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
 
@@ -84,7 +88,7 @@ class Insertion:
         settle_values(self.net, flow, SETTLING_SWEEPS)
         if relieve(self.net, flow):
             self._drop_loads()
-        mend(self.net, flow)
+        self.mend(over)
         return not flows.missing.any() and bool((flow.free >= 0).all())
 
     def charge(self, tolled: Tolled) -> None:
@@ -93,9 +97,9 @@ class Insertion:
         self.net.night[:] = _whole(tolled.night_usd).ravel()
         self.net.usd[:] = _whole(tolled.choice_usd)
 
-    def mend(self) -> None:
+    def mend(self, over: Callable[[], bool] = lambda: False) -> None:
         """Bring all flows back to least cost."""
-        mend(self.net, self.flow)
+        mend(self.net, self.flow, over)
 
     def _fill_rooms(self) -> None:
         lay, flow, net = self.layout, self.flow, self.net
@@ -171,7 +175,7 @@ class Insertion:
 
     def values(self) -> tuple[Array, Array, Array]:
         """Values (states,), prices of links and of yards by day, USD; :meth:`Bounds.prices` makes a bound of them."""
-        mend(self.net, self.flow)
+        self.mend()
         lay = self.layout
         value = self.flow.value[: lay.num_states].reshape(lay.num_sites, lay.days) / SCALE
         after = np.concatenate([value[:, 1:], np.zeros((lay.num_sites, 1))], axis=1)
@@ -182,6 +186,18 @@ class Insertion:
         for site in np.flatnonzero(lay.site_yard >= 0):
             yard_usd[lay.site_yard[site]] = np.maximum(yard_usd[lay.site_yard[site]], gain[site])
         return value.ravel(), np.zeros((len(lay.link_limit), lay.days)), yard_usd
+
+
+def mend(net: Network, flow: Flow, over: Callable[[], bool] = lambda: False) -> None:
+    """Bring every arc into kilter; what that opens is mended too. Flows keep all rules when it is cut short."""
+    for _ in range(MENDING_ROUNDS):
+        found = 0
+        for low in range(0, net.sites, SITES):
+            if over():
+                return
+            found += mend_sites(net, flow, low, min(net.sites, low + SITES))
+        if not found:
+            return
 
 
 def _whole(usd: Array) -> Array:

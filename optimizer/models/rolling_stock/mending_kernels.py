@@ -102,21 +102,10 @@ def _unwind_arc(
 
 
 @njit(cache=True)
-def mend(net: Network, flow: Flow) -> int:  # pragma: no cover
-    """Bring every arc into kilter; how many were not. What that opens is mended too."""
-    total = 0
-    for _ in range(100):
-        found = _mend_once(net, flow)
-        total += found
-        if not found:
-            break
-    return total
-
-
-@njit(cache=True)
-def _mend_once(net: Network, flow: Flow) -> int:  # pragma: no cover
+def mend_sites(net: Network, flow: Flow, low: int, high: int) -> int:  # pragma: no cover
+    """Bring the arcs that leave some sites into kilter; how many were not."""
     days, value, found = net.days, flow.value, 0
-    for site in range(net.sites):
+    for site in range(low, high):
         for day in range(days - 1, net.first[site] - 1, -1):
             state = site * days + day
             after = state + 1 if day + 1 < days else net.sites * days + net.kind[site]
