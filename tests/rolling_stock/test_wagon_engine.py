@@ -168,3 +168,41 @@ def test_rungs_that_do_not_exist(arguments: dict[str, Any], words: str) -> None:
 def test_rungs_are_the_same_for_the_same_seed() -> None:
     assert wagon_ladder("S", 5).hash == wagon_ladder("S", 5).hash
     assert wagon_ladder("S", 5).hash != wagon_ladder("S", 6).hash
+
+
+def test_whole_loads_of_a_window_keep_to_the_trains() -> None:
+    """One wagon fits on each day; a window may want three on one of them."""
+    tables = {
+        "nodes": [
+            {"node_id": f"p{i}", "name": f"P{i}", "country": "KZ", "lat": 40.0, "lon": 60.0 + i} for i in range(2)
+        ],
+        "links": [
+            {
+                "link_id": "l1", "from_node": "p0", "to_node": "p1", "mode": "rail", "gauge_mm": 1520, "length_km": 100,
+                "speed_kmh": 20, "capacity_trains_per_day": 1, "max_train_gross_t": 150,
+            }
+        ],
+        "wagons": [
+            {
+                "wagon_id": "a", "gauges_mm": ("1520",), "typical_load_t": 60, "hire_usd_per_day": 20,
+                "wagon_type": "covered", "payload_t": 65, "tare_t": 20, "length_m": 14,
+            }
+        ],
+        "fleet": [
+            {"fleet_id": "f", "type_id": "a", "node_id": "p0", "gauge_mm": 1520, "units": 3, "from_day": 0}
+        ],
+        "orders": [
+            {
+                "order_id": "o", "origin": "p0", "destination": "p1", "commodity_id": "grain", "quantity_t": 130,
+                "release_day": 0, "due_day": 1, "unserved_usd_per_t": 1,
+            }
+        ],
+        "commodities": [{"commodity_id": "grain", "name": "Grain", "cargo_form": "hopper", "value_usd_per_t": 100}],
+        "wagon_suits": [{"wagon_id": "a", "commodity_id": "grain"}],
+    }  # fmt: skip
+    settings = {"idle_usd_per_wagon_day": 0, "foreign_usd_per_wagon_day": 0, "hire_allowed": False}
+    config = {"horizon": {"days": 3}, "rolling_stock": settings | {"load_unload_days": 0}}
+    problem = RollingStock(corridor_from_rows(tables, config))
+    outcome = solve_by_parts(problem, SolveOptions())
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert outcome.cost == pytest.approx(10.0)  # one wagon a day; ten tonnes stay

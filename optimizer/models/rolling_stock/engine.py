@@ -24,8 +24,8 @@ from optimizer.models.rolling_stock.insertion import LEAST_GAIN_USD, Insertion, 
 from optimizer.models.rolling_stock.layout import Array, Layout, lay_out
 from optimizer.models.rolling_stock.moves import Moves, OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved
-from optimizer.models.rolling_stock.rounding import WholePlan, breaks_rules, round_loads, route_all, route_tolled
+from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved, link_use
+from optimizer.models.rolling_stock.rounding import SPARE, WholePlan, breaks_rules, round_loads, route_all, route_tolled
 from optimizer.models.rolling_stock.unserved import tell_unserved
 from optimizer.result import Outcome, Progress, Status, relative_gap
 
@@ -338,6 +338,7 @@ def _improve(search: Search, relaxation: Relaxation, nets: TypeNetworks, part: P
     wagons = np.where(part.orders[lay.choice_order], np.rint(solved.amounts.choice), plan.wagons).astype(np.int64)
     if (wagons == plan.wagons).all():
         return False
+    relaxation.link_rows |= link_use(lay, wagons, np.zeros(plan.flows.empty.shape)) > lay.link_limit[:, None] + SPARE
     return search.offer(route_all(nets, wagons))
 
 

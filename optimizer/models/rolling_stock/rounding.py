@@ -121,7 +121,8 @@ def route_tolled(networks: TypeNetworks, wagons: Array, tolled: Tolled) -> tuple
 
 def breaks_rules(layout: Layout, plan: WholePlan) -> bool:
     """Whether wagons come out of nowhere, or more are in a yard or on a link than it takes."""
-    return bool(_crowded_types(layout, plan.wagons, plan.flows).any())
+    busy = link_use(layout, plan.wagons, plan.flows.empty) > layout.link_limit[:, None] + SPARE
+    return bool(busy.any() or _crowded_types(layout, plan.wagons, plan.flows).any())
 
 
 def _crowded_types(layout: Layout, wagons: Array, flows: Flows) -> Array:
