@@ -63,8 +63,8 @@ def _explain(problem: Transshipment, solution: Solution, inquiry: Inquiry) -> Ex
 FAMILY = Family(
     name="transshipment",
     problem=Transshipment,
-    methods={"exact": _exact, "engine": _engine, "crosscheck": _crosscheck},
-    solvers={"exact": ("cp-sat",), "engine": ("highs",), "crosscheck": ("highs", "*")},
+    methods={"engine": _engine, "exact": _exact, "crosscheck": _crosscheck},
+    solvers={"engine": ("highs",), "exact": ("cp-sat",), "crosscheck": ("highs", "*")},
     solution_tables=SOLUTION_TABLES,
     verify=_verify,
     export=_export,
@@ -73,7 +73,7 @@ FAMILY = Family(
     explain=_explain,
     proofs={
         "exact": "search by CP-SAT, or a relaxation without tracks, yard and bogies, whichever proves more",
-        "engine": "linear relaxation of the whole horizon in buckets of time",
+        "engine": "linear relaxation of the whole horizon in buckets of time; of small terminals a search by CP-SAT",
         "crosscheck": "dual bound of the mixed-integer programme",
     },
 )

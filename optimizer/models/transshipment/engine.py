@@ -5,7 +5,7 @@
    loads go and when trains leave; playing that through usually makes the plan cheaper. The thread goes on to better
    bounds, with trains that leave at one time: of the whole, or of blocks of a long horizon (``relaxation_blocks.py``).
 3. A local search over the aims, in windows of time on long horizons.
-4. Terminals of a few loads go to the exact model with that plan and that bound.
+4. Where trains times loads are few (``SMALL``) a plan and the linear bound go to the exact model instead.
 
 Without a time limit moves and nodes are counted instead, so the same seed gives the same plan.
 """
@@ -31,8 +31,8 @@ from optimizer.models.transshipment.search import first_plan, solve_exact
 from optimizer.models.transshipment.site import DAY
 from optimizer.result import Outcome, Progress, Status
 
-SMALL_LOADS, SMALL_TRAINS = 60, 6
-"""Up to these sizes the exact model ends the search."""
+SMALL = 400
+"""Trains times loads up to which the exact model ends the search: it proves such terminals optimal within a minute."""
 WIDTHS, LONG_WIDTHS = (60, 30, 15), (120, 60)
 """Minutes of a bucket, one relaxation after the other."""
 BLOCKS = (1440, 2880)
@@ -115,11 +115,11 @@ def solve_engine(problem: Transshipment, options: SolveOptions) -> Outcome:
     alike = groups(site, problem.serve_all)
     ways = fallbacks(site, alike)
     run.raise_bound(least_total(site, alike, problem.serve_all))
-    small = len(site.loads) <= SMALL_LOADS and len(site.calls) <= SMALL_TRAINS
+    small = len(site.loads) * len(site.calls) <= SMALL
     search = Search(site, ways, options.seed) if small else searcher(site, ways, options)
     run.offer(search.plan())
-    if run.plan is None:
-        run.offer(None if options.stop.is_set() else first_plan(site, run.stage(0.5)))
+    if (small or run.plan is None) and not options.stop.is_set():
+        run.offer(first_plan(site, run.stage(0.5)))
     if small:
         return _small(run, search)
     if run.plan is None:

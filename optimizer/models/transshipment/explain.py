@@ -30,8 +30,6 @@ from optimizer.result import Solution, Status
 
 WAYS: tuple[Way, ...] = ("direct", "yard", "bogie")
 WAY_WORDS = {"direct": "by a direct move", "yard": "through the yard", "bogie": "by bogie exchange"}
-SMALL_TRAINS, SMALL_LOADS = 6, 60
-"""Up to this size the exact model answers what holding a load to something costs; above it the engine."""
 TIME_LIMIT_S = 20.0
 MOST_MOVES = 12
 
@@ -253,9 +251,8 @@ def _held(problem: Transshipment, plan: Plan, load: Load, held: Held, inquiry: I
     if not trains or not ways:
         return f"{words}: it would be missed, no train and way are left.", None
     site = problem.site
-    small = len(site.calls) <= SMALL_TRAINS and len(site.loads) <= SMALL_LOADS
     options = replace(inquiry.options, time_limit_s=inquiry.options.time_limit_s or TIME_LIMIT_S)
-    outcome = FAMILY.methods["exact" if small else "engine"](held_to(problem, load.load_id, trains, ways), options)
+    outcome = FAMILY.methods["engine"](held_to(problem, load.load_id, trains, ways), options)
     if outcome.solution is None or outcome.cost is None:
         return f"{words}: there is no such plan, or time ran out before one was found.", None
     if broken := FAMILY.verify(problem, outcome.solution, outcome.cost):

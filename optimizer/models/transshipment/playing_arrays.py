@@ -83,7 +83,7 @@ class Arrays:
                 [resource.setup for resource in self.resources],
                 [*(runways.index(crane.runway) if crane.runway else NONE for crane in site.cranes),
                  *[NONE] * (bays + posts)],
-                _of(site.cranes, "rank"), np.cumsum([0, *map(len, windows)]),
+                _of(site.cranes, "rank"), self._homes(), np.cumsum([0, *map(len, windows)]),
             ),
             window=_rows(
                 state.GROUND["window"], sum(map(len, windows)), [a for spans in windows for a, _ in spans],
@@ -114,6 +114,16 @@ class Arrays:
                     known[key] = minutes(load, resource, out)
                 lasts[r, i] = known[key]
         return lasts
+
+    def _homes(self) -> list[int]:
+        """By crane: the middle zone of its share of the loads, when cranes in line share them from end to end."""
+        homes = [NONE] * len(self.site.cranes)
+        for number, crane in enumerate(self.site.cranes):
+            zones = sorted(i.zone for i in self.loads if i.zone is not None and i.form == crane.handles)
+            if crane.runway and zones:
+                line = sorted(other.rank for other in self.site.cranes if other.runway == crane.runway)
+                homes[number] = zones[len(zones) * (2 * line.index(crane.rank) + 1) // (2 * len(line))]
+        return homes
 
     def _least_after(self, load: Load) -> int:
         """Least minutes of checks on the onward train."""

@@ -61,13 +61,13 @@ GROUND = {
     "load": "inbound form size wagons due late missed may_direct may_yard zone before between after_min first_choice"
     " first_check",
     "choice": "onward way pair",
-    "resource": "handles bay queue setup runway rank first_window",
+    "resource": "handles bay queue setup runway rank home first_window",
     "window": "opens closes",
 }
 """
-Columns of the rows. ``first_...`` count up to one row more; ``bay`` and ``queue`` are NONE for a crane. Of a load's
-checks the first ``before`` and the next ``between`` are done on its train and in the yard; those after take
-``after_min`` minutes at least; ``checked_after`` says that loads with changed bogies have such, in this terminal.
+Columns of the rows. ``first_...`` count up to one row more; ``bay`` and ``queue`` are NONE for a crane; ``home`` is
+the zone around which a crane in line works by preference. Of a load's checks the first ``before`` and the next
+``between`` are done on its train and in the yard; those after take ``after_min`` minutes at least; ``checked_after`` says that loads with changed bogies have such, in this terminal.
 """
 
 

@@ -27,6 +27,8 @@ from optimizer.models.transshipment.playing_state import (
 
 PATIENCE = 20
 """Minutes before the time a train aims to leave, from which it no longer waits for the train of a direct move."""
+AWAY = 20
+"""Minutes of a train's aim that a load counts less for each zone it lies from the home of a crane in line."""
 
 
 @njit(cache=True, nogil=True)
@@ -102,21 +104,15 @@ def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
             continue
         latest = g.train[train].latest
         limit = min(until, latest)
-        load = at.fetch[train, form]
-        while load != NONE and not (
-            _may(g, load, only, low, high) and at.stock[-1, g.train[train].gauge] >= g.load[load].wagons
-        ):
-            load = at.load[load].following
-        if load != NONE and 4 * aims[train] + 1 < best:
-            end = now + g.lasts_out[r, load]
-            if end <= limit and end + g.load[load].after_min <= latest:
-                best, best_load, best_step, best_pair = 4 * aims[train] + 1, load, OUT_OF_YARD, train
+        load = _nearest(g, at, r, at.fetch[train, form], at.stock[-1, g.train[train].gauge], only, low, high)
+        if load != NONE:
+            key, end = 4 * (aims[train] + _away(g, r, load)) + 1, now + g.lasts_out[r, load]
+            if key < best and end <= limit and end + g.load[load].after_min <= latest:
+                best, best_load, best_step, best_pair = key, load, OUT_OF_YARD, train
         if at.to_move[train, form] == 0 or only not in (NONE, train):
             continue
         for p in range(g.train[train].first_pair, g.train[train + 1].first_pair):
-            load = at.head[p, form]
-            while load != NONE and not _may(g, load, only, low, high):
-                load = at.load[load].following
+            load = _nearest(g, at, r, at.head[p, form], NEVER, only, low, high)
             if load == NONE:
                 continue
             end = now + g.lasts[r, load]
@@ -131,14 +127,15 @@ def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
                 and end + g.load[load].after_min <= g.train[onward].latest
                 and at.stock[-1, g.train[onward].gauge] >= g.load[load].wagons
             ):
-                key = 4 * min(aims[train], aims[onward])
+                key = 4 * (min(aims[train], aims[onward]) + _away(g, r, load))
                 if key < best:
                     best, best_load, best_step, best_pair = key, load, DIRECT, p
                 continue
             # A load that was to go directly goes through the yard when its train can wait no longer.
             into = at.load[load].by == YARD or now + PATIENCE >= aims[train] or aims[onward] <= aims[train]
             if into and g.load[load].may_yard and at.yard[form] >= g.load[load].size:
-                key = 4 * (min(aims[train], aims[onward]) if stands else aims[train]) + 2
+                aim = min(aims[train], aims[onward]) if stands else aims[train]
+                key = 4 * (aim + _away(g, r, load)) + 2
                 if key < best:
                     best, best_load, best_step, best_pair = key, load, INTO_YARD, p
     if best_load == NONE:
@@ -155,10 +152,31 @@ def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _may(g: Ground, load: int, only: int, low: int, high: int) -> bool:
-    """Whether set-up and the other cranes of the runway let the load be worked."""
-    zone = g.load[load].zone
-    return only in (NONE, g.load[load].inbound) and (zone == NONE or low <= zone <= high)
+def _nearest(g: Ground, at: Position, r: int, load: int, wagons: int, only: int, low: int, high: int) -> int:
+    """
+    Of a list the load nearest to the crane's home, that set-up, the cranes in line and so many empty wagons allow.
+
+    Without a home it is the first.
+    """
+    found, least, home = NONE, NEVER, g.resource[r].home
+    while load != NONE:
+        zone = g.load[load].zone
+        if only in (NONE, g.load[load].inbound) and g.load[load].wagons <= wagons:
+            if home == NONE or zone == NONE:
+                return load
+            if low <= zone <= high and abs(zone - home) < least:
+                found, least = load, abs(zone - home)
+        load = at.load[load].following
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _away(g: Ground, r: int, load: int) -> int:
+    """Minutes of a train's aim that a load counts less for being away from the crane's home; see ``AWAY``."""
+    if g.resource[r].home == NONE or g.load[load].zone == NONE:
+        return 0
+    away: int = AWAY * abs(g.load[load].zone - g.resource[r].home)
+    return away
 
 
 @njit(cache=True, nogil=True)

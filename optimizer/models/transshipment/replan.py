@@ -1,8 +1,8 @@
 """Repair of a running plan: a train is late, a crane is lost; what has begun stands, and little else moves.
 
 The plan is played on from the minute the news comes (``dispatch.py``): trains that stand keep their tracks, works that
-have begun are finished, every load aims at the train it had. Then a local search over the aims (``improve.py``), in
-which a load that goes with another train, or is missed, costs ``change_usd`` on top.
+have begun are finished, every load aims at the train it had. Then two local searches over the aims (``improve.py``) on
+two cores, in which a load that goes with another train, or is missed, costs ``change_usd`` on top.
 
 A late train's latest departure moves with its arrival; its planned departure only where it would lie before that. A
 lost crane finishes the work it is at.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -23,7 +24,7 @@ from optimizer.models.transshipment.compiling import searcher
 from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.hours import without
-from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINUTES, temperature
+from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINUTES, Search, temperature
 from optimizer.models.transshipment.playing import Player
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
@@ -38,6 +39,8 @@ from optimizer.models.transshipment.problem import (
 from optimizer.models.transshipment.site import DAY, Site
 from optimizer.result import Solution
 
+SEARCHES = 2
+"""Searches side by side, from seeds that follow each other; the better one counts."""
 ROUNDS = 300
 """Moves of the search without a time limit."""
 BATCH, WINDOW_MOVES = 20, 200
@@ -125,28 +128,39 @@ def replan(
         for crane in late.site.cranes
     ))  # fmt: skip
     old = read_tables(solution)
-    search = searcher(site, fallbacks(site, groups(site)), options, Past(old, news.now), round(change_usd * COST_UNITS))
-    search.aim(
-        {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()},
-        {call_id: stand.leave for call_id, stand in old.stands.items()},
-    )
-    if search.best_units is None:
+    ways, past = fallbacks(site, groups(site)), Past(old, news.now)
+    searches: list[Player | Search] = []
+    for number in range(SEARCHES):
+        seeded = replace(options, seed=options.seed + number)
+        searches.append(searcher(site, ways, seeded, past, round(change_usd * COST_UNITS)))
+        searches[-1].aim(
+            {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()},
+            {call_id: stand.leave for call_id, stand in old.stands.items()},
+        )
+    with ThreadPoolExecutor(SEARCHES) as threads:  # the kernels release the interpreter lock
+        list(threads.map(lambda search: _improve(search, site, news.now, options, begun), searches))
+    found = [search for search in searches if search.best_units is not None]
+    if not found:
         return None
+    best = min(found, key=lambda search: search.best_units or 0).plan()
+    assert best is not None
+    return Repair(late, to_tables(site, best), usd(plan_units(site, best)), *_moved(site, old, best))
+
+
+def _improve(search: Player | Search, site: Site, now: int, options: SolveOptions, begun: float) -> None:
+    """Moves until the time or their number is over."""
     limit, share, number = options.time_limit_s, 0.0, 0
-    is_long = isinstance(search, Player) and sum(call.latest > news.now for call in site.calls) > SHORT
-    while share < 1 and not options.stop.is_set():
+    is_long = isinstance(search, Player) and sum(call.latest > now for call in site.calls) > SHORT
+    while search.best_units is not None and share < 1 and not options.stop.is_set():
         if is_long:  # half of the windows begin within a day of the news
             length = search.random.randint(*WINDOW_MINUTES)
-            last = news.now + DAY if search.random.random() < 0.5 else site.end
-            first = search.random.randint(news.now - length // 2, max(news.now, last - length // 2))
+            last = now + DAY if search.random.random() < 0.5 else site.end
+            first = search.random.randint(now - length // 2, max(now, last - length // 2))
             search.window(first, first + length, WINDOW_MOVES, HOT, COLD)
         else:
             search.search(BATCH, temperature(share), temperature(share))
         number += BATCH
         share = number / ROUNDS if limit is None else (time.monotonic() - begun) / limit
-    best = search.plan()
-    assert best is not None
-    return Repair(late, to_tables(site, best), usd(plan_units(site, best)), *_moved(site, old, best))
 
 
 def _check(site: Site, news: Disturbance) -> None:
