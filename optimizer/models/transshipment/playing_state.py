@@ -67,7 +67,8 @@ GROUND = {
 """
 Columns of the rows. ``first_...`` count up to one row more; ``bay`` and ``queue`` are NONE for a crane; ``home`` is
 the zone around which a crane in line works by preference. Of a load's checks the first ``before`` and the next
-``between`` are done on its train and in the yard; those after take ``after_min`` minutes at least; ``checked_after`` says that loads with changed bogies have such, in this terminal.
+``between`` are done on its train and in the yard; those after take ``after_min`` minutes at least;
+``checked_after`` says that loads with changed bogies have such, in this terminal.
 """
 
 
