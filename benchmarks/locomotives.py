@@ -13,7 +13,7 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.locomotives import solve_trains
 from optimizer.models.rolling_stock.locomotives_crosscheck import solve_crosscheck_trains
-from optimizer.models.rolling_stock.locomotives_engine import solve_trains_engine
+from optimizer.models.rolling_stock.locomotives_engine import search_trains
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.verify_locomotives import verify_trains
 from optimizer.result import Outcome, Progress, relative_gap
@@ -21,7 +21,7 @@ from optimizer.result import Outcome, Progress, relative_gap
 NETWORK = Path(__file__).resolve().parent.parent / "instances" / "kazakhstan-pakistan"
 LIMITS_S = {"S": 60.0, "M": 300.0, "L": 600.0}
 PEERS: tuple[tuple[str, str, Callable[[RollingStock, SolveOptions], Outcome]], ...] = (
-    ("engine", "highs", solve_trains_engine),
+    ("engine", "highs", search_trains),
     ("programme, PuLP", "highs", solve_trains),
     ("programme, PuLP", "cbc", solve_trains),
     ("units one by one, MathOpt", "scip", solve_crosscheck_trains),
@@ -37,7 +37,7 @@ def run_ladder(rungs: list[str], seed: int, seconds: float | None) -> None:
         seen: list[Progress] = []
         limit_s = seconds or LIMITS_S[rung]
         begun_s, begun_cpu_s = time.monotonic(), time.process_time()
-        outcome = solve_trains_engine(problem, SolveOptions(time_limit_s=limit_s, seed=seed, on_progress=seen.append))
+        outcome = search_trains(problem, SolveOptions(time_limit_s=limit_s, seed=seed, on_progress=seen.append))
         taken_s, cpu_s = time.monotonic() - begun_s, time.process_time() - begun_cpu_s
         cost, bound = _checked(problem, outcome)
         came = [p.elapsed_s for p in seen if p.bound is not None and p.bound >= bound * (1 - 1e-9)]

@@ -30,6 +30,9 @@ WAYS: tuple[tuple[str, str, Callable[[RollingStock, SolveOptions], Outcome]], ..
     ("second, MathOpt", "scip", solve_crosscheck),
 )
 
+QUICK_TRAINS = 12
+"""Trains in the table of general solvers on locomotives."""
+
 
 def run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks rolling-stock", description=__doc__)
@@ -63,6 +66,8 @@ def run(argv: list[str]) -> None:
         f"Rolling stock: {Path(options.instance).name}, {len(tables['orders'])} orders, {problem.days} days",
         PEER_COLUMNS, [_peer(problem, way, options) for way in WAYS], _peer_note(options),
     )  # fmt: skip
+    run_ladder(["S"], options.seed, options.seconds)
+    run_peers(QUICK_TRAINS, options.seed, options.seconds)
 
 
 PEER_COLUMNS = ("formulation", "solver", "status", "cost USD", "bound USD", "gap %", "seconds")

@@ -21,7 +21,8 @@ from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.locomotives import build_trains
-from optimizer.models.rolling_stock.locomotives_engine import _Engine, certified_bound
+from optimizer.models.rolling_stock.locomotives_engine import search_trains
+from optimizer.models.rolling_stock.locomotives_gauge import certified_bound
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook
 from optimizer.models.rolling_stock.trains import effort_kn, plan_trains, resistance_kn
@@ -247,7 +248,7 @@ def test_the_engine_has_a_bound_below_the_optimum_and_a_plan_above(corridor: Any
     problem = RollingStock(corridor, stock="locomotives")
     best = EXACT(problem, SolveOptions())
     seen: list[Progress] = []
-    found = _Engine(problem, SolveOptions(on_progress=seen.append)).run()
+    found = search_trains(problem, SolveOptions(on_progress=seen.append))
     assert best.cost is not None
     assert found.solution is not None
     assert found.cost is not None
@@ -347,6 +348,16 @@ def test_a_train_without_locomotives_on_hand_says_so() -> None:
     assert outcome.solution["cancelled"]["reason"][0] == (
         "too few locomotives on hand from a to b: it needs at least 1 dl"
     )
+
+
+def test_the_search_cancels_trains_of_a_gauge_without_locomotives() -> None:
+    rows = ramp()
+    rows["fleet"][0]["from_day"] = 5
+    problem = problem_of(rows)
+    outcome = search_trains(problem, SolveOptions())
+    assert outcome.status is Status.OPTIMAL
+    assert outcome.cost == pytest.approx(10000)
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
 
 
 def test_a_second_is_enough_for_a_plan_and_a_bound_and_the_rung_is_seeded() -> None:

@@ -36,18 +36,11 @@ from optimizer.solvers.mathopt import solve_mathopt
 
 @dataclass(frozen=True)
 class _Task:
-    start: str
-    end: str
-    depart_min: int
-    arrive_min: int
+    """A stage of a train or a window of a shop, and the minute in which a unit is free after it."""
+
+    step: Step
     free_min: int
     km: Fraction
-    stage: Stage | None = None
-    window_id: str = ""
-
-    def step(self) -> Step:
-        kind = "shop" if self.stage is None else "train"
-        return Step(kind, self.start, self.end, self.depart_min, self.arrive_min, self.stage, self.window_id)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -76,13 +69,15 @@ class _Type:
             (row, n + 1) for row in self.fleet if row["from_day"] < problem.days for n in range(int(row["units"]))
         ]
         self.tasks = [
-            _Task(s.from_node, s.to_node, s.depart_min, s.arrive_min, s.arrive_min + self.connection, s.length_km, s)
+            _Task(Step("train", s.from_node, s.to_node, s.depart_min, s.arrive_min, s), s.arrive_min + self.connection,
+                  s.length_km)
             for s in stages
         ]  # fmt: skip
         for row in problem.table("shop_windows").to_dict("records"):
             if row["loco_id"] == loco["loco_id"] and row["from_min"] < self.end:
                 place, begin, until = row["node_id"], int(row["from_min"]), int(row["until_min"])
-                self.tasks.append(_Task(place, place, begin, until, until, Fraction(0), window_id=row["window_id"]))
+                step = Step("shop", place, place, begin, until, window_id=row["window_id"])
+                self.tasks.append(_Task(step, until, Fraction(0)))
 
     def light(self, start: str, end: str, leave_min: int) -> tuple[int, Fraction, Step] | None:
         """Minutes, kilometres and step of a light move that ends in time."""
@@ -102,32 +97,32 @@ class _Type:
         """Ways from being free at a place to the next task, or to the end of the horizon."""
         found, wait = [], self.connection
         home = place in self.homes
-        until = self.end if then is None else then.depart_min
-        if then is None or (then.start == place and free_min <= until):
+        until = self.end if then is None else then.step.depart_min
+        if then is None or (then.step.start == place and free_min <= until):
             found.append(_Way(0 if home else self._clipped(free_min, until), Fraction(0), 0))
         if then is None:
             for there in () if home else self.homes:
                 if (move := self.light(place, there, free_min)) is not None:
                     found.append(_Way(move[0] + wait, move[1], free_min + move[0], (move[2],)))
             return found
-        if then.start != place and (move := self.light(place, then.start, free_min)) is not None:
+        if then.step.start != place and (move := self.light(place, then.step.start, free_min)) is not None:
             late = until - (free_min + move[0] + wait)
             # From a home it leaves late: waiting there is free.
-            shifted = self.light(place, then.start, free_min + max(0, late)) if home else move
+            shifted = self.light(place, then.step.start, free_min + max(0, late)) if home else move
             if late >= 0 and shifted is not None:
-                paid_wait = 0 if home or then.start in self.homes else self._clipped(until - late, until)
+                paid_wait = 0 if home or then.step.start in self.homes else self._clipped(until - late, until)
                 paid = move[0] + wait + paid_wait
                 found.append(_Way(paid, move[1], shifted[2].arrive_min, (shifted[2],)))
-        if not home and then.start not in self.homes:
+        if not home and then.step.start not in self.homes:
             for there in self.homes:
                 first = self.light(place, there, free_min)
-                second = None if first is None else self.light(there, then.start, free_min + first[0] + wait)
+                second = None if first is None else self.light(there, then.step.start, free_min + first[0] + wait)
                 if first is None or second is None:
                     continue
                 late = until - (free_min + first[0] + wait + second[0] + wait)
                 if late < 0 or second[2].arrive_min + late > self.end:
                     continue
-                last = Step("light", there, then.start, second[2].depart_min + late, second[2].arrive_min + late,
+                last = Step("light", there, then.step.start, second[2].depart_min + late, second[2].arrive_min + late,
                             path=second[2].path)  # fmt: skip
                 paid = first[0] + second[0] + 2 * wait
                 found.append(_Way(paid, first[1] + second[1], last.arrive_min, (first[2], last)))
@@ -163,10 +158,10 @@ def solve_crosscheck_trains(problem: RollingStock, options: SolveOptions) -> Out
             chain = _Chain(model, kind, row, unit, cost)
             chains.append(chain)
             for task, does in chain.does.items():
-                if task.stage is not None:
-                    taken[task.stage, loco["loco_id"]].append(does)
+                if task.step.stage is not None:
+                    taken[task.step.stage, loco["loco_id"]].append(does)
                 else:
-                    shopped[task.window_id].append(does)
+                    shopped[task.step.window_id].append(does)
     for key, hauling in made.items():
         model.add_linear_constraint(_total(taken[key]) - _total(hauling) == 0)
     for row in problem.table("shop_windows").to_dict("records"):
@@ -201,12 +196,12 @@ class _Chain:
         out: dict[_Task | None, list[Any]] = defaultdict(list)
         stand = int(row["from_day"]) * MINUTES_PER_DAY
         for before in (None, *kind.tasks):
-            place, free = (row["node_id"], stand) if before is None else (before.end, before.free_min)
+            place, free = (row["node_id"], stand) if before is None else (before.step.end, before.free_min)
             for after in (None, *kind.tasks):
                 if after is before and after is not None:
                     continue
                 ways = kind.ways(place, free, after)
-                if before is not None and after is not None and _goes_on(before, after):
+                if before is not None and after is not None and after.step.goes_on_from(before.step):
                     ways = [_Way(-kind.connection, Fraction(0), 0)]
                 for way in ways:
                     variable = model.add_binary_variable()
@@ -226,22 +221,24 @@ class _Chain:
             self._days(model)
 
     def _task_min(self, task: _Task) -> int:
-        if task.stage is not None:
-            return task.free_min - task.depart_min
-        away = task.start not in self.kind.homes
-        return max(0, min(task.arrive_min, self.kind.end) - min(task.depart_min, self.kind.end)) if away else 0
+        if task.step.stage is not None:
+            return task.free_min - task.step.depart_min
+        away = task.step.start not in self.kind.homes
+        return (
+            max(0, min(task.step.arrive_min, self.kind.end) - min(task.step.depart_min, self.kind.end)) if away else 0
+        )
 
     def _kilometres(self, model: mathopt.Model) -> None:
         most = float(exact(self.kind.loco["maintenance_km"]))
         since = 0.0 if is_blank(self.row["km_since_maintenance"]) else float(self.row["km_since_maintenance"])
-        after = {t: model.add_variable(lb=0.0, ub=most if t.stage else 0.0) for t in self.kind.tasks}
+        after = {t: model.add_variable(lb=0.0, ub=most if t.step.stage else 0.0) for t in self.kind.tasks}
         whole = most + since + sum(float(t.km) for t in self.kind.tasks) + 1e5
         for before, then, way, variable in self.arcs:
             start = since if before is None else after[before]
             run = float(way.km) + (float(then.km) if then is not None else 0.0)
-            if run == 0.0 and (then is None or then.stage is None):
+            if run == 0.0 and (then is None or then.step.stage is None):
                 continue  # standing, or going into the shop on the spot
-            limit = after[then] if then is not None and then.stage is not None else most
+            limit = after[then] if then is not None and then.step.stage is not None else most
             model.add_linear_constraint(start + run - limit <= whole * (1 - variable))
 
     def _days(self, model: mathopt.Model) -> None:
@@ -250,18 +247,20 @@ class _Chain:
             Fraction(0) if is_blank(self.row["days_since_maintenance"]) else exact(self.row["days_since_maintenance"])
         )
         first = float((days - since) * MINUTES_PER_DAY)
-        latest = max([float(self.kind.end), first, *(t.arrive_min + float(days) * MINUTES_PER_DAY
+        latest = max([float(self.kind.end), first, *(t.step.arrive_min + float(days) * MINUTES_PER_DAY
                                                       for t in self.kind.tasks)])  # fmt: skip
         due = {
-            t: model.add_variable(lb=-latest, ub=latest if t.stage else t.arrive_min + float(days) * MINUTES_PER_DAY)
+            t: model.add_variable(
+                lb=-latest, ub=latest if t.step.stage else t.step.arrive_min + float(days) * MINUTES_PER_DAY
+            )
             for t in self.kind.tasks
         }
         for before, then, way, variable in self.arcs:
             start = first if before is None else due[before]
-            ends = way.ends_min if then is None or then.stage is None else then.arrive_min
+            ends = way.ends_min if then is None or then.step.stage is None else then.step.arrive_min
             if ends:
                 model.add_linear_constraint(ends - start <= 3 * latest * (1 - variable))
-            if then is not None and then.stage is not None:
+            if then is not None and then.step.stage is not None:
                 model.add_linear_constraint(due[then] - start <= 3 * latest * (1 - variable))
 
     def duty(self, values: dict[mathopt.Variable, float]) -> UnitDuty:
@@ -276,14 +275,9 @@ class _Chain:
             found.steps += way.moves
             if at is None:
                 return found
-            found.steps.append(at.step())
+            found.steps.append(at.step)
 
 
 def _total(terms: Iterable[Any]) -> Any:
     """Sum that is an expression also when there are no terms."""
     return sum(terms, mathopt.LinearExpression())
-
-
-def _goes_on(before: _Task, after: _Task) -> bool:
-    a, b = before.stage, after.stage
-    return a is not None and b is not None and a.service_id == b.service_id and a.number + 1 == b.number

@@ -17,17 +17,13 @@ from optimizer.models.rolling_stock.problem import GRADIENT_CLASSES_PERMILLE, MA
 from optimizer.models.rolling_stock.verify import TOLERANCE
 from optimizer.models.rolling_stock.verify_facts import Facts
 from optimizer.result import Solution, Violation
-from optimizer.verification.numbers import given
+from optimizer.verification.numbers import exact, given
 
 DAY_MIN = 1440
 
 
-def _exact(value: Any) -> Fraction:
-    return Fraction(str(value))
-
-
 def _or_zero(value: Any) -> Fraction:
-    return _exact(value) if given(value) else Fraction(0)
+    return exact(value) if given(value) else Fraction(0)
 
 
 def _wired(link: Mapping[str, Any]) -> bool:
@@ -44,8 +40,8 @@ def verify_trains(problem: RollingStock, solution: Solution, cost: float | None 
     total = check.trains() + check.duties()
     check.shops()
     check.light_moves()
-    if cost is not None and abs(_exact(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
-        check.broken("claimed cost is not the cost of the plan", "cost", float(_exact(cost) - total), "USD")
+    if cost is not None and abs(exact(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
+        check.broken("claimed cost is not the cost of the plan", "cost", float(exact(cost) - total), "USD")
     return tuple(check.found)
 
 
@@ -85,7 +81,7 @@ class _Check:
             elif self.problem.serve_all:
                 self.broken("train does not run", f"train {service}", 1, "trains")
             if service in services:
-                total += times * _exact(services[service]["cancel_usd"])
+                total += times * exact(services[service]["cancel_usd"])
         given: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
         for row in self.solution["stages"].to_dict("records"):
             given[row["service_id"], int(row["stage"])].append(row)
@@ -117,7 +113,7 @@ class _Check:
         types = [row["loco_id"] for row in rows]
         if len(set(types)) < len(types) or units > MAX_UNITS or (len(types) > 1 and (len(types) > 2 or units > 2)):
             self.broken("consist is not allowed", name, units, "units")
-        mass, effort, gravity = _exact(train["gross_t"]), Fraction(0), Fraction("9.81")
+        mass, effort, gravity = exact(train["gross_t"]), Fraction(0), Fraction("9.81")
         adhesion = Fraction("7.5") / (MIN_SPEED_KMH + 44) + Fraction("0.161")
         for row in rows:
             loco, n = self.locos[row["loco_id"]], int(row["units"])
@@ -127,11 +123,11 @@ class _Check:
                 self.broken("locomotive of another gauge", name, n, "units")
             if loco["traction"] == "electric" and not all(_wired(link) for link in stage["links"]):
                 self.broken("electric locomotive without a wire", name, n, "units")
-            mass += n * _exact(loco["mass_t"])
+            mass += n * exact(loco["mass_t"])
             limits = (
-                _exact(loco["starting_te_kn"]),
-                _exact(loco["power_kw"]) / (Fraction(MIN_SPEED_KMH) * 1000 / 3600),
-                gravity * _exact(loco["mass_t"]) * adhesion,
+                exact(loco["starting_te_kn"]),
+                exact(loco["power_kw"]) / (Fraction(MIN_SPEED_KMH) * 1000 / 3600),
+                gravity * exact(loco["mass_t"]) * adhesion,
             )
             effort += n * min(limits)
         rolling = 2 + Fraction("0.057") * (Fraction(MIN_SPEED_KMH) / 10) ** 2
@@ -174,7 +170,7 @@ class _Check:
                 ):
                     self.broken("locomotive on a link it cannot run on", f"{name}, {link_id}", 1, "moves")
                 at, took = _minutes(self.facts, link, at)
-                arrive, km = arrive + took, km + _exact(link["length_km"])
+                arrive, km = arrive + took, km + exact(link["length_km"])
             else:
                 if at != move["to_node"]:
                     self.broken("path does not end where the move does", name, 1, "moves")
@@ -227,18 +223,18 @@ class _Check:
                 since, km, free = Fraction(arrive), Fraction(0), arrive
             else:
                 km += run_km
-                if given(days) and arrive - since > _exact(days) * DAY_MIN:
-                    late = float((arrive - since) / DAY_MIN - _exact(days))
+                if given(days) and arrive - since > exact(days) * DAY_MIN:
+                    late = float((arrive - since) / DAY_MIN - exact(days))
                     self.broken("locomotive works after its days are over", where, late, "days")
-                if given(most_km) and km > _exact(most_km):
-                    self.broken("locomotive runs further than it may", where, float(km - _exact(most_km)), "km")
+                if given(most_km) and km > exact(most_km):
+                    self.broken("locomotive runs further than it may", where, float(km - exact(most_km)), "km")
                 minutes += arrive - depart + self.connection_min
                 free = arrive + self.connection_min
             behind = (row["service_id"], int(row["stage"]) + 1) if row["kind"] == "train" else None
             at = row["to_node"]
         if rows and at not in homes:
             minutes += max(0, self.end_min - min(free, self.end_min))
-        return minutes * _exact(loco["cost_usd_per_day"]) / DAY_MIN
+        return minutes * exact(loco["cost_usd_per_day"]) / DAY_MIN
 
     def _step(self, where: str, loco_id: str, row: Mapping[str, Any], depart: int, arrive: int) -> Fraction:
         """Compare a step with its stage, light move or window; its kilometres."""
@@ -250,7 +246,7 @@ class _Check:
             if stage is None or ends != (stage["from"], stage["to"], stage["depart"], stage["arrive"]):
                 self.broken("step is no stage of a train that runs", where, 1, "steps")
                 return Fraction(0)
-            return sum((_exact(link["length_km"]) for link in stage["links"]), Fraction(0))
+            return sum((exact(link["length_km"]) for link in stage["links"]), Fraction(0))
         if row["kind"] == "light":
             self.steps_of["light", loco_id, row["from_node"], row["to_node"], depart] += 1
             move = self.light.get((loco_id, row["from_node"], row["to_node"], depart))
@@ -277,10 +273,10 @@ class _Check:
 
 def _minutes(facts: Facts, link: Mapping[str, Any], at: str) -> tuple[str, int]:
     other = link["to_node"] if at == link["from_node"] else link["from_node"]
-    hours = _exact(link["length_km"]) / _exact(link["speed_kmh"]) + facts.border_h(
+    hours = exact(link["length_km"]) / exact(link["speed_kmh"]) + facts.border_h(
         facts.country[at], facts.country[other]
     )
-    return other, ceil(hours / _exact(facts.settings.hours_per_day) * DAY_MIN)
+    return other, ceil(hours / exact(facts.settings.hours_per_day) * DAY_MIN)
 
 
 def _stages(facts: Facts, train: Mapping[str, Any], depots: set[tuple[str, int]]) -> list[dict[str, Any]]:
