@@ -1,20 +1,22 @@
-"""Plays a terminal through, minute by minute of what happens; ``dispatch.py`` says by which rules."""
+"""Plays a terminal through, minute by minute of what happens; ``dispatch.py`` says by which rules.
+
+Who works what next stands in ``game_works.py``, how a running plan is taken up in ``game_resume.py``.
+"""
 
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from optimizer.models.transshipment.game_parts import Aim, Lasting, Past, Train, better, runs, take_out
+from optimizer.models.transshipment.game_parts import Aim, Lasting, Past, Train, runs, take_out
+from optimizer.models.transshipment.game_resume import resume_load, resume_trains
+from optimizer.models.transshipment.game_works import change, inspect, lift
 from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, Work, stocked
-from optimizer.models.transshipment.site import Bay, Crane, Load, Post, Site, Worker, crosses, minutes
-
-PATIENCE = 20
-"""Minutes before the time a train aims to leave, from which it no longer waits for the train of a direct move."""
+from optimizer.models.transshipment.site import Crane, Load, Site, Worker
 
 
 class Game:
@@ -63,79 +65,35 @@ class Game:
         self.number = 0
         begun: set[str] = set()
         if past:
-            self._resume_trains(past)
+            resume_trains(self, past)
             begun = {load.load_id for load in site.loads if past.has_begun(load.load_id)}
             for load in site.loads:
                 if load.load_id in begun:
-                    self._resume_load(past, load)
+                    resume_load(self, past, load)
         for load in site.loads:
             aim = aims.get(load.load_id)
             if load.load_id not in begun and (aim is None or not self._join(load, *aim)):
                 self._other(load, now=self.since - 1)
 
-    def _at(self, minute: int, order: int, what: tuple[str, Any]) -> None:
+    def at(self, minute: int, order: int, what: tuple[str, Any]) -> None:
         self.number += 1
         heapq.heappush(self.clock, (max(minute, self.since), order, self.number, what))
 
-    def _resume_trains(self, past: Past) -> None:
-        """Trains that have come, and those that have left."""
-        for call_id, stand in past.plan.stands.items():
-            train = self.trains[call_id]
-            if stand.start < past.now:
-                train.track, train.start = stand.track, stand.start
-                if stand.leave <= past.now:
-                    train.leave = stand.leave
-                else:
-                    insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
-                    self.free_tracks.remove(stand.track)
-
-    def _resume_load(self, past: Past, load: Load) -> None:
-        """A load of which a work or check has begun: it keeps its train and way."""
-        i, passage = load.load_id, past.plan.passages[load.load_id]
-        works, checks = past.works(i), past.checks(i)
-        way, onward, inbound = passage.way, self.trains[passage.onward], self.trains[load.call_id]
-        self.way[i] = passage.onward, way
-        self.works[i], self.checks[i] = list(works), list(checks)
-        onward.room["wagons" if way == "bogie" else load.form] -= load.wagons if way == "bogie" else load.size
-        onward.outside += 1
-        for work in (*works, *checks):
-            self._note(work, load)
-        step = "" if not works else "out" if len(works) > 1 else "in" if way == "yard" else way
-        working = bool(works) and works[-1].end > past.now
-        if step == "bogie":
-            self.stock[works[0].resource][onward.call.gauge_mm] -= load.wagons
-            if not working:
-                self.stock[works[0].resource][inbound.call.gauge_mm] += load.wagons
-        if step in ("direct", "out"):
-            self._count(onward, -load.wagons)
-        if step in ("in", "direct", "out") and works[0].end <= past.now:
-            self._count(inbound, load.wagons)
-        if step == "in" or (step == "out" and working):
-            self.yard[load.form] -= load.size
-        if not works or (working and step in ("in", "direct")):
-            inbound.inside += way != "bogie" or len(checks) < len(load.before) or runs(checks, past.now)
-        if working:
-            self._at(works[-1].end, 1, ("moved", (load, step, works[-1].resource)))
-        elif runs(checks, past.now):
-            self._at(checks[-1].end, 1, ("checked", load))
-        else:
-            self._go_on(load)
-
-    def _note(self, work: Work, load: Load) -> None:
+    def note(self, work: Work, load: Load) -> None:
         """Somebody is busy with a load."""
         name = work.resource
         if work.end >= self.busy_until[name]:
             self.busy_until[name], self.last_train[name] = work.end, load.call_id
-            crane = self._on_runway.get(name)
+            crane = self.on_runway.get(name)
             if crane is not None:
                 self.in_line[name] = crane, load.zone, work.end
 
-    def _count(self, train: Train, wagons: int) -> None:
+    def count(self, train: Train, wagons: int) -> None:
         """Empty wagons of the train's gauge come into stock, or go."""
         if train.call.gauge_mm in self.empties:
             self.empties[train.call.gauge_mm] += wagons
 
-    def _go_on(self, load: Load) -> None:
+    def go_on(self, load: Load) -> None:
         """The load waits for what comes next in its chain; what has nothing left to wait for is done."""
         i, done = load.load_id, len(self.checks[load.load_id])
         (onward_id, way), num_works = self.way[i], len(self.works[i])
@@ -149,7 +107,7 @@ class Game:
             onward.to_fetch[load.form].append(load)
         elif done < len(load.checks):
             item = self.trains[load.call_id].aim if num_works == 0 else onward.aim, i, load
-            train = self._checked_on(load, done)
+            train = self.checked_on(load, done)
             if train is not None and train.start < 0:
                 self.coming[train.call.call_id].append(item)
             else:
@@ -158,7 +116,7 @@ class Game:
             onward.outside -= 1
             self.done.add(i)
 
-    def _checked_on(self, load: Load, done: int) -> Train | None:
+    def checked_on(self, load: Load, done: int) -> Train | None:
         """The train on which the load's next check is done; None in the yard."""
         if done < len(load.before):
             return self.trains[load.call_id]
@@ -185,7 +143,7 @@ class Game:
         train.outside += 1
         inbound.inside += held
         self.way[load.load_id] = onward, way
-        self._go_on(load)
+        self.go_on(load)
         return True
 
     def _other(self, load: Load, now: int) -> None:
@@ -200,9 +158,9 @@ class Game:
         site = self.site
         for call in site.calls:
             if self.trains[call.call_id].start < 0:
-                self._at(call.arrive, 2, ("arrive", call.call_id))
-            self._at(call.latest, 4, ("must", call.call_id))
-            self._at(max(call.depart, call.arrive + 1), 3, ("wake", ""))
+                self.at(call.arrive, 2, ("arrive", call.call_id))
+            self.at(call.latest, 4, ("must", call.call_id))
+            self.at(max(call.depart, call.arrive + 1), 3, ("wake", ""))
         while self.clock:
             now = self.clock[0][0]
             while self.clock and self.clock[0][0] == now:
@@ -222,12 +180,12 @@ class Game:
             for train in list(self.standing):
                 self._leave(train, now, forced=False)
             for crane in site.cranes:
-                self._lift(crane, now)
+                lift(self, crane, now)
             for bay in site.bays:
-                self._change(bay, now)
+                change(self, bay, now)
             for post in site.posts:
                 if self.to_check[post.check]:
-                    self._inspect(post, now)
+                    inspect(self, post, now)
         stands = {i: Stand(train.track, train.start, train.leave) for i, train in self.trains.items()}
         passages = {
             i: Passage(self.way[i][1], self.way[i][0], tuple(self.works[i]), tuple(self.checks[i]))
@@ -245,7 +203,7 @@ class Game:
                 self.free_tracks.remove(track)
                 train.track, train.start = track, now
                 insort(self.standing, train, key=lambda t: (t.aim, t.call.call_id))
-                self._at(now + 1, 3, ("wake", ""))
+                self.at(now + 1, 3, ("wake", ""))
                 for load in self.coming.pop(train.call.call_id, ()):
                     check = load[2].checks[len(self.checks[load[1]])]
                     insort(self.to_check[check], load, key=lambda item: item[:2])
@@ -321,7 +279,7 @@ class Game:
                 train.room[load.form] -= load.size
                 train.outside += 1
                 self.way[load.load_id] = onward, "yard"
-                self._go_on(load)
+                self.go_on(load)
                 return
         self.yard[load.form] += load.size
         self._forget(load)
@@ -333,60 +291,20 @@ class Game:
         return self._loads
 
     @cached_property
-    def _on_runway(self) -> Mapping[str, Crane]:
+    def on_runway(self) -> Mapping[str, Crane]:
         return {crane.name: crane for crane in self.site.cranes if crane.runway}
-
-    def _begin(self, worker: Worker, now: int, load: Load, step: str) -> None:
-        work = Work(worker.name, now, now + self.lasting(load, worker, step == "out"))
-        if step == "check":
-            self.checks[load.load_id].append(work)
-            self._at(work.end, 1, ("checked", load))
-        else:
-            self.works[load.load_id].append(work)
-            self._at(work.end, 1, ("moved", (load, step, worker.name)))
-            if step in ("direct", "out"):
-                self._count(self.trains[self.way[load.load_id][0]], -load.wagons)
-        self._note(work, load)
-        if worker.setup:
-            self._at(work.end + worker.setup, 3, ("wake", ""))
-
-    def _ready(self, worker: Worker, now: int) -> Callable[[Load], bool]:
-        """Tells for which loads set-up and the other cranes of the runway let the worker begin."""
-        name = worker.name
-        turns = worker.setup and now < self.busy_until[name] + worker.setup
-        only = self.last_train.get(name) if turns else None
-        crane = self._on_runway.get(name)
-        at_work = [(other, zone) for other, zone, end in self.in_line.values() if end > now] if crane else []
-        known: dict[int | None, bool] = {}
-
-        def ready(load: Load) -> bool:
-            if only is not None and load.call_id != only:
-                return False
-            if crane is not None and load.zone not in known:
-                known[load.zone] = not any(crosses(crane, load.zone, other, zone) for other, zone in at_work)
-            return crane is None or known[load.zone]
-
-        return ready
-
-    def _in_stock(self, onward: Train, load: Load) -> bool:
-        """Whether there are empty wagons for the load on its onward train."""
-        return self.empties.get(onward.call.gauge_mm, load.wagons) >= load.wagons
-
-    def _after(self, load: Load) -> int:
-        """Least minutes of checks on the onward train."""
-        return sum(min(minutes(load, post) for post in self.site.posts_for(check)) for check in load.after)
 
     def _moved(self, load: Load, step: str, resource: str) -> None:
         inbound = self.trains[load.call_id]
         if step in ("direct", "in"):
             inbound.inside -= 1
-            self._count(inbound, load.wagons)
+            self.count(inbound, load.wagons)
         if step == "out":
             self.yard[load.form] += load.size
         if step == "bogie":
             self.stock[resource][inbound.call.gauge_mm] += load.wagons
         if load.load_id in self.way:
-            self._go_on(load)
+            self.go_on(load)
         elif step == "in":
             self._from_yard(load)
         else:
@@ -398,103 +316,8 @@ class Game:
             # Its train need not stand for it any more, unless it is told so again.
             inbound.inside -= i not in self.way or len(self.checks[i]) == len(load.before)
         if i in self.way:
-            self._go_on(load)
+            self.go_on(load)
         elif self.works[i]:
             self._from_yard(load)
         else:
             self._other(load, self.checks[i][-1].end)
-
-    def _inspect(self, post: Post, now: int) -> None:
-        if self.busy_until[post.name] > now:
-            return
-        until, ready, queue = self._window(post, now), self._ready(post, now), self.to_check[post.check]
-        for number, item in enumerate(queue):
-            load = item[2]
-            if not ready(load):
-                continue
-            train = self._checked_on(load, len(self.checks[item[1]]))
-            latest = self.trains[self.way[item[1]][0]].call.latest if train is None else train.call.latest
-            if (train is None or train.stands) and now + self.lasting(load, post) <= min(until, latest):
-                del queue[number]
-                self._begin(post, now, load, "check")
-                return
-
-    def _window(self, resource: Worker, now: int) -> int:
-        """Minute up to which the resource works on without a break; ``now`` when it is closed, after a wake-up call."""
-        at = bisect_right(resource.open, (now, 1 << 60)) - 1
-        if at >= 0 and resource.open[at][1] > now:
-            return resource.open[at][1]
-        if at + 1 < len(resource.open) and any(train.leave < 0 for train in self.trains.values()):
-            self._at(resource.open[at + 1][0], 3, ("wake", ""))
-        return now
-
-    def _lift(self, crane: Crane, now: int) -> None:
-        if self.busy_until[crane.crane_id] > now:
-            return
-        until = self._window(crane, now)
-        if until <= now:
-            return
-        best: tuple[tuple[int, int], Load, str] | None = None
-        form, is_ready = crane.handles, self._ready(crane, now)
-        for train in self.standing:
-            if train.track not in crane.tracks:
-                continue
-            limit = min(until, train.call.latest)
-            for load in reversed(train.to_fetch[form]):
-                if not is_ready(load) or not self._in_stock(train, load):
-                    continue
-                lasts = self.lasting(load, crane, out=True)
-                if now + lasts <= limit and now + lasts + self._after(load) <= train.call.latest:
-                    best = better(best, (train.aim, 1), load, "out")
-                break
-            for onward_id, loads in train.to_move[form].items():
-                ready = next(filter(is_ready, reversed(loads)), None)
-                if ready is None:
-                    continue
-                load = ready
-                onward, lasts = self.trains[onward_id], self.lasting(load, crane)
-                if now + lasts > limit:
-                    continue
-                both = onward.stands and "direct" in load.ways and onward.track in crane.tracks
-                both = both and now + lasts + self._after(load) <= onward.call.latest
-                if both and self._in_stock(onward, load):
-                    best = better(best, (min(train.aim, onward.aim), 0), load, "direct")
-                    continue
-                # A load that was to go directly goes through the yard when its train can wait no longer.
-                into_yard = (
-                    self.way[load.load_id][1] == "yard" or now + PATIENCE >= train.aim or onward.aim <= train.aim
-                )
-                if into_yard and "yard" in load.ways and self.yard[form] >= load.size:
-                    aim = min(train.aim, onward.aim) if onward.stands else train.aim
-                    best = better(best, (aim, 2), load, "in")
-        if best is None:
-            return
-        _, load, step = best
-        onward_id = self.way[load.load_id][0]
-        if step == "out":
-            take_out(self.trains[onward_id].to_fetch[form], load)
-        else:
-            take_out(self.trains[load.call_id].to_move[form][onward_id], load)
-            self.way[load.load_id] = onward_id, "direct" if step == "direct" else "yard"
-        if step == "in":
-            self.yard[form] -= load.size
-        self._begin(crane, now, load, step)
-
-    def _change(self, bay: Bay, now: int) -> None:
-        if self.busy_until[bay.bay_id] > now or not self.to_change:
-            return
-        until, is_ready = self._window(bay, now), self._ready(bay, now)
-        for item in self.to_change:
-            load = item[2]
-            inbound, onward = self.trains[load.call_id], self.trains[self.way[load.load_id][0]]
-            gauge = onward.call.gauge_mm
-            ends = now + self.lasting(load, bay)
-            if inbound.start < 0 or ends > until or ends + self._after(load) > onward.call.latest:
-                continue
-            if not is_ready(load):
-                continue
-            if self.stock[bay.bay_id].get(gauge, 0) >= load.wagons:
-                self.stock[bay.bay_id][gauge] -= load.wagons
-                self.to_change.remove(item)
-                self._begin(bay, now, load, "bogie")
-                return
