@@ -6,7 +6,7 @@
        sum y b + sum over columns of min(0, d_j) * (most of j),    d = c - A' y,   y of the right sign.
 
 2. **Dive**, on the columns whose reduced cost is below what a few hours of a unit cost: the surest consists are kept,
-   the others of their stages closed, and the relaxation is mended from its basis, until it costs half a per cent more.
+   the others of their stages closed, and the relaxation is mended from its basis, until it costs 2% more.
    Going on costs more than it settles: an integer programme chooses among the consists that still have a value. A
    train can always be cancelled, so a plan remains.
 3. **Neighbourhoods.** Trains near to each other in time, or in time and place, are planned anew by an integer
@@ -46,7 +46,7 @@ SURE, KEPT_A_ROUND = 0.7, 0.15
 UNSURE_A_ROUND = 0.03
 DIVE_SHARE = 0.5
 """Of the time that is left: at most so much for the dive."""
-DIVE_RISE, PLAN_SHARE = 0.005, 0.25
+DIVE_RISE, PLAN_SHARE = 0.02, 0.25
 """The dive ends when the relaxation costs so much more; the programme that is left has this share of the time."""
 FREE_TRAINS = 24
 """In the first neighbourhood; then more where the search ended by itself, fewer where it was cut off."""
@@ -55,7 +55,7 @@ NODES = 40
 SEARCH_S = 40.0
 """Of one neighbourhood, for safety: its work is limited by nodes."""
 WHOLE_GAP = 2e-4
-ATTEMPTS = 3
+ATTEMPTS = 8
 MARGIN_MIN = 24 * 60
 """Light moves so long before and after the free trains are free too."""
 FAR_MIN = 24 * 60
