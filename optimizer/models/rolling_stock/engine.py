@@ -249,12 +249,12 @@ def _approach(search: Search, relaxation: Relaxation) -> None:
     _relax(search, relaxation)
 
 
-def networks(search: Search, further: Array) -> TypeNetworks:
-    """Networks over the empty runs that cost little more than the values they join, and further ones (e, days)."""
+def _near_the_values(search: Search, further: Array) -> Array:
+    """(e, days) empty runs that cost little more than the values they join, and further ones."""
     lay, prices = search.layout, search.prices
     assert prices is not None
     reduced = search.bounds.reduced_usd(prices.value.reshape(lay.num_sites, lay.days), prices.link_usd)
-    return TypeNetworks(lay, (reduced < NETWORK_USD) & lay.possible | further)
+    return np.asarray((reduced < NETWORK_USD) & lay.possible | further)
 
 
 def _plan_from(search: Search, amounts: Amounts, passes: int = MOST_PASSES) -> None:
@@ -269,11 +269,12 @@ def _plan_from(search: Search, amounts: Amounts, passes: int = MOST_PASSES) -> N
     tolled = search.bounds.tolled(prices.link_usd, prices.yard_usd)
     if search.over():
         return
-    found, flows = route_tolled(networks(search, amounts.empty > USED), wagons, tolled)
+    known = _near_the_values(search, amounts.empty > USED)
+    found, flows = route_tolled(TypeNetworks(lay, known), wagons, tolled)
     used = np.flatnonzero((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
     moves = np.union1d(near_moves(lay), used)
     insertion = Insertion(lay, lay.possible, moves, idle=False)
-    if insertion.take(found, flows, tolled, prices.value, search.over):
+    if insertion.take(found, flows, known, tolled, prices.value, search.over):
         search.offer(insertion.plan())
         _improve_orders(search, insertion, passes)
         insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
@@ -304,7 +305,7 @@ def _search_windows(search: Search, relaxation: Relaxation) -> None:
         return
     release, prices = _release(lay), search.prices
     relaxation.active |= search.plan.flows.empty > 0
-    nets = networks(search, relaxation.active)
+    nets = TypeNetworks(lay, _near_the_values(search, relaxation.active))
     turn, gained = 0, True
     while gained and not search.over():
         gained = False

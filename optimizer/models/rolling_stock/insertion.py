@@ -29,9 +29,10 @@ from optimizer.models.rolling_stock.rounding import WholePlan
 
 BATCH = 100
 """Orders or loaded runs between two looks at the clock."""
-SITES, MENDING_ROUNDS = 20, 100
-"""Sites between two looks at the clock while flows are mended, and rounds over all of them."""
+SITES, SLOTS, MENDING_ROUNDS = 20, 200, 100
+"""Sites, and yards and links by day, between two looks at the clock while flows are mended; rounds over all of them."""
 LEAST_GAIN_USD = 0.01
+RELIEVING_ROUNDS = 4
 SETTLING_SWEEPS = 300
 """Sweeps over the days in which values follow new flows; searches do the rest."""
 WIDE_STATES = 12_000
@@ -66,10 +67,18 @@ class Insertion:
         self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
 
     def take(
-        self, wagons: Array, flows: Flows, tolled: Tolled, value: Array, over: Callable[[], bool] = lambda: False
+        self,
+        wagons: Array,
+        flows: Flows,
+        known: Array,
+        tolled: Tolled,
+        value: Array,
+        over: Callable[[], bool] = lambda: False,
     ) -> bool:
         """
         Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
+
+        The flows cost least among those on ``known`` empty runs (e, days).
 
         Returns
         -------
@@ -85,10 +94,13 @@ class Insertion:
         )  # fmt: skip
         flow.value[: lay.num_states] = np.floor(value * SCALE)
         self._fill_rooms()
-        settle_values(self.net, flow, SETTLING_SWEEPS)
-        if relieve(self.net, flow):
-            self._drop_loads()
-        self.mend(over)
+        settle_values(self.net, flow, known[self.moves], SETTLING_SWEEPS)
+        for _ in range(RELIEVING_ROUNDS):
+            if self._relieve(over):
+                self._drop_loads(over)
+            self.mend(over)
+            if over() or (flow.free >= 0).all():
+                break
         return not flows.missing.any() and bool((flow.free >= 0).all())
 
     def charge(self, tolled: Tolled) -> None:
@@ -118,13 +130,23 @@ class Insertion:
         in_yard = yard_use(lay, flow.stand).astype(np.int64)
         flow.free[use.size :] -= in_yard.ravel()
 
-    def _drop_loads(self) -> None:
+    def _relieve(self, over: Callable[[], bool]) -> int:
+        left = 0
+        for low in range(0, len(self.flow.free), SLOTS):
+            if over():
+                return 1
+            left += relieve(self.net, self.flow, low, min(len(self.flow.free), low + SLOTS))
+        return left
+
+    def _drop_loads(self, over: Callable[[], bool]) -> None:
         """Take loads off links that stay too full, and loads that end in full yards; the cheapest to lose first."""
         lay, flow = self.layout, self.flow
         links = len(lay.link_limit) * lay.days
         saved = lay.unserved_usd[lay.choice_order] * lay.load_t[lay.choice_type]
         column, link, _ = expand(lay.choice_links, lay.choice_move)
         for slot in np.flatnonzero(flow.free < 0):
+            if over():
+                return
             number, day = divmod(int(slot), lay.days)
             if slot < links:
                 users = np.unique(column[(link == number) & (lay.choice_day[column] == day)])
@@ -138,7 +160,7 @@ class Insertion:
                 users = users[np.argsort(saved[users], kind="stable")]
             for choice in users:
                 while flow.free[slot] < 0 and flow.wagons[choice] > 0 and unload(self.net, flow, choice, 1, FAR - 1):
-                    relieve(self.net, flow)
+                    relieve(self.net, flow, int(slot), int(slot) + 1)
                 if flow.free[slot] >= 0:
                     break
 

@@ -6,6 +6,7 @@ round it as long as that pays; then the values of what the search has seen take 
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from optimizer.models.rolling_stock.residual_kernels import (
@@ -138,11 +139,12 @@ def mend_sites(net: Network, flow: Flow, low: int, high: int) -> int:  # pragma:
 
 
 @njit(cache=True)
-def settle_values(net: Network, flow: Flow, sweeps: int) -> bool:  # pragma: no cover
+def settle_values(net: Network, flow: Flow, known: np.ndarray, sweeps: int) -> bool:  # pragma: no cover
     """
     Lower the values until every arc is in kilter, flows as they are; False after so many sweeps.
 
-    Label correcting over the days, there and back in turn; what is left is for :func:`mend`.
+    Label correcting over the days, there and back in turn, on the arcs on which the flows cost least: empty runs that
+    are ``known`` (e, days). With others there may be no such values, and they are for :func:`mend_sites`.
     """
     days, value = net.days, flow.value
     for sweep in range(sweeps):
@@ -170,7 +172,7 @@ def settle_values(net: Network, flow: Flow, sweeps: int) -> bool:  # pragma: no 
                         value[after] = value[state] - cost
                         changed = True
                 for move in range(net.start[site], net.start[site + 1]):
-                    if day + net.length[move] >= days:
+                    if day + net.length[move] >= days or not known[move, day]:
                         continue
                     head, cost = net.to[move] * days + day + net.length[move], net.cost[move, day]
                     if value[state] + cost < value[head]:
@@ -199,11 +201,11 @@ def _send_elsewhere(
 
 
 @njit(cache=True)
-def relieve(net: Network, flow: Flow) -> int:  # pragma: no cover
-    """Send empty wagons out of yards and off links that are too full; how many slots stay so."""
+def relieve(net: Network, flow: Flow, low: int, high: int) -> int:  # pragma: no cover
+    """Send empty wagons out of yards and off links that are too full, by slots; how many stay so."""
     days, left = net.days, 0
     links = len(net.user_start) - 1
-    for slot in range(len(flow.free)):
+    for slot in range(low, high):
         if flow.free[slot] >= 0:
             continue
         day = slot % days
