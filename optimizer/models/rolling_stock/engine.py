@@ -21,7 +21,7 @@ from optimizer.models.rolling_stock.bounds import Bounds, Prices
 from optimizer.models.rolling_stock.exact import plan_cost, plan_tables
 from optimizer.models.rolling_stock.flows import Flows, TypeNetworks
 from optimizer.models.rolling_stock.insertion import LEAST_GAIN_USD, Insertion, near_moves
-from optimizer.models.rolling_stock.layout import Array, Layout, lay_out
+from optimizer.models.rolling_stock.layout import Array, Layout, expand, lay_out
 from optimizer.models.rolling_stock.moves import Moves, OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved, link_use
@@ -45,6 +45,8 @@ FIRST_PASSES, MOST_PASSES = 1, 20
 """Passes over all orders after the gradient steps, and after the interior point method."""
 USED = 0.01
 """Wagons on an empty run of the relaxation from which it is on offer to a plan."""
+TOLLS_USD = (100.0, 400.0, 1600.0, 6400.0, 25_600.0, 0.0)
+"""More toll a wagon where links and yards stay too full, round by round; after the last, loads go on one by one."""
 WINDOW_DAYS, WINDOW_REGRET_USD = 7, 40.0
 WINDOW_GAP = 3e-4
 NETWORK_USD = 60.0
@@ -266,24 +268,49 @@ def _plan_from(search: Search, amounts: Amounts, passes: int = MOST_PASSES) -> N
     lay, prices = search.layout, search.prices
     assert prices is not None
     wagons = round_loads(lay, amounts.choice, prices)
-    tolled = search.bounds.tolled(prices.link_usd, prices.yard_usd)
     if search.over():
         return
-    known = _near_the_values(search, amounts.empty > USED)
-    found, flows = route_tolled(TypeNetworks(lay, known), wagons, tolled)
-    used = np.flatnonzero((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
-    moves = np.union1d(near_moves(lay), used)
-    insertion = Insertion(lay, lay.possible, moves, idle=False)
-    if insertion.take(found, flows, known, tolled, prices.value, search.over):
+    insertion = _routed(search, amounts, wagons)
+    if insertion is not None:
         search.offer(insertion.plan())
         _improve_orders(search, insertion, passes)
         insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
         insertion.mend(search.over)
     else:
-        insertion = Insertion(lay, lay.possible, moves)
+        insertion = Insertion(lay, lay.possible, _kept_moves(search, amounts.empty > USED))
         insertion.load(wagons, search.over)
     search.offer(insertion.plan())
     _improve_orders(search, insertion, passes)
+
+
+def _routed(search: Search, amounts: Amounts, wagons: Array) -> Insertion | None:
+    """A plan of loads routed at once; dearer tolls, round by round, where a yard or link stays too full."""
+    lay, prices = search.layout, search.prices
+    assert prices is not None
+    known = _near_the_values(search, amounts.empty > USED)
+    networks = TypeNetworks(lay, known)
+    link_usd, yard_usd = prices.link_usd.copy(), prices.yard_usd.copy()
+    heaviest = np.ones(len(lay.link_limit))
+    _, link, takes = expand(lay.empty_links, np.arange(len(lay.empty_usd)))
+    np.maximum.at(heaviest, link, takes)
+    for more_usd in TOLLS_USD:
+        if search.over():
+            break
+        tolled = search.bounds.tolled(link_usd, yard_usd)
+        found, flows = route_tolled(networks, wagons, tolled)
+        used = np.asarray((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
+        insertion = Insertion(lay, lay.possible, _kept_moves(search, used[:, None]), idle=False)
+        if insertion.take(found, flows, known, tolled, prices.value, search.over):
+            return insertion
+        full_links, full_yards = insertion.too_full()
+        link_usd += full_links * more_usd / heaviest[:, None]
+        yard_usd += full_yards * more_usd
+    return None
+
+
+def _kept_moves(search: Search, used: Array) -> Array:
+    """Numbers of the empty moves to look at: near ones, and those ``used`` (e, days) anyway."""
+    return np.union1d(near_moves(search.layout), np.flatnonzero(used.any(axis=1)))
 
 
 def _improve_orders(search: Search, insertion: Insertion, passes: int) -> None:

@@ -19,7 +19,6 @@ from optimizer.models.rolling_stock.insertion_kernels import (
     improve_orders,
     load_all,
     supply_all,
-    unload,
 )
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.mending_kernels import mend_sites, relieve, settle_values
@@ -32,7 +31,6 @@ BATCH = 100
 SITES, SLOTS, MENDING_ROUNDS = 20, 200, 100
 """Sites, and yards and links by day, between two looks at the clock while flows are mended; rounds over all of them."""
 LEAST_GAIN_USD = 0.01
-RELIEVING_ROUNDS = 4
 SETTLING_SWEEPS = 300
 """Sweeps over the days in which values follow new flows; searches do the rest."""
 WIDE_STATES = 12_000
@@ -95,13 +93,16 @@ class Insertion:
         flow.value[: lay.num_states] = np.floor(value * SCALE)
         self._fill_rooms()
         settle_values(self.net, flow, known[self.moves], SETTLING_SWEEPS)
-        for _ in range(RELIEVING_ROUNDS):
-            if self._relieve(over):
-                self._drop_loads(over)
-            self.mend(over)
-            if over() or (flow.free >= 0).all():
-                break
-        return not flows.missing.any() and bool((flow.free >= 0).all())
+        if self._relieve(over) or flows.missing.any():
+            return False
+        self.mend(over)
+        return True
+
+    def too_full(self) -> tuple[Array, Array]:
+        """(links, days) and (yards, days) whether more passes or stands than there is room for."""
+        full = (self.flow.free < 0).reshape(-1, self.layout.days)
+        links = len(self.layout.link_limit)
+        return full[:links], full[links:]
 
     def charge(self, tolled: Tolled) -> None:
         """Other costs of runs and nights; :meth:`mend` then makes the flows optimal."""
@@ -137,32 +138,6 @@ class Insertion:
                 return 1
             left += relieve(self.net, self.flow, low, min(len(self.flow.free), low + SLOTS))
         return left
-
-    def _drop_loads(self, over: Callable[[], bool]) -> None:
-        """Take loads off links that stay too full, and loads that end in full yards; the cheapest to lose first."""
-        lay, flow = self.layout, self.flow
-        links = len(lay.link_limit) * lay.days
-        saved = lay.unserved_usd[lay.choice_order] * lay.load_t[lay.choice_type]
-        column, link, _ = expand(lay.choice_links, lay.choice_move)
-        for slot in np.flatnonzero(flow.free < 0):
-            if over():
-                return
-            number, day = divmod(int(slot), lay.days)
-            if slot < links:
-                users = np.unique(column[(link == number) & (lay.choice_day[column] == day)])
-            else:
-                ends = np.maximum(lay.choice_head, 0)
-                there = lay.site_yard[ends // lay.days] == number - len(lay.link_limit)
-                users = np.flatnonzero((lay.choice_head >= 0) & there & (ends % lay.days <= day))
-                users = users[np.argsort(-(ends[users] % lay.days), kind="stable")]
-            users = users[flow.wagons[users] > 0]
-            if slot < links:
-                users = users[np.argsort(saved[users], kind="stable")]
-            for choice in users:
-                while flow.free[slot] < 0 and flow.wagons[choice] > 0 and unload(self.net, flow, choice, 1, FAR - 1):
-                    relieve(self.net, flow, int(slot), int(slot) + 1)
-                if flow.free[slot] >= 0:
-                    break
 
     def load(self, wagons: Array, over: Callable[[], bool]) -> None:
         """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""
