@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
@@ -58,6 +59,7 @@ def unserved_reasons(
         if move.order_id in left:
             mine[move.order_id].append(move)
     room = {} if solution is None else _room_left(moves, solution)
+    fleet = _Fleet(moves)
     reasons = {}
     for row in problem.table("orders").to_dict("records"):
         order_id = row["order_id"]
@@ -67,7 +69,7 @@ def unserved_reasons(
         reason = reason or _no_train(moves, order_id, mine[order_id], room)
         price = None if prices is None else prices.get(order_id)
         if not reason and price is not None:
-            reason = _by_price(problem, moves, row, price)
+            reason = _by_price(problem, fleet, row, price)
         reasons[order_id] = reason or "wagons could reach it, but cost more than the penalty or serve better elsewhere"
     return reasons
 
@@ -126,20 +128,21 @@ def _place_and_days(problem: RollingStock, moves: Moves, row: Mapping[str, Any])
     return f"at {name} on day {window[0]} to {window[-1]}"
 
 
-def _by_price(problem: RollingStock, moves: Moves, row: Mapping[str, Any], price: float) -> str:
+def _by_price(problem: RollingStock, fleet: _Fleet, row: Mapping[str, Any], price: float) -> str:
     asked = float(row["unserved_usd_per_t"])
     if asked * (1 + NOISE) < price < math.inf:
         return f"not worth it: a wagon would come from {price:,.2f} USD/t on, leaving it costs {asked:,.2f}"
-    if few := _few_wagons(problem, moves, row):
+    if few := _few_wagons(problem, fleet, row):
         return few
     if price == math.inf:
         return "no wagon more can come, whatever it were worth"
     return f"no whole wagon more can come or pays; a part of one would from {price:,.2f} USD/t on"
 
 
-def _few_wagons(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+def _few_wagons(problem: RollingStock, fleet: _Fleet, row: Mapping[str, Any]) -> str:
     """Names the wagons of the suited types that can ever be at the origin; blank where one on hire can."""
-    few = {wagon_id: _within_reach(moves, wagon_id, row["origin"]) for wagon_id in moves.orders[row["order_id"]].suited}
+    suited = fleet.moves.orders[row["order_id"]].suited
+    few = {wagon_id: fleet.within_reach(wagon_id, row["origin"]) for wagon_id in suited}
     if any(count is None for count in few.values()):
         return ""
     wagons = ", ".join(f"{count:,} {wagon_id}" for wagon_id, count in few.items() if count)
@@ -147,23 +150,39 @@ def _few_wagons(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> 
     return f"too few wagons: no others than {wagons} have a way to {name}, and none for hire has"
 
 
-def _within_reach(moves: Moves, wagon_id: str, node_id: str) -> int | None:
-    """Wagons of a type in the fleet with a way to a place, loaded or empty, at any time; None where hired ones have."""
-    kind = moves.types.get(wagon_id)
-    if kind is None:
-        return 0
-    before: dict[Spot, set[Spot]] = defaultdict(set)
-    for move in (*moves.loaded, *moves.empty):
-        if move.wagon_id == wagon_id:
-            before[move.end].add(move.start)
-    reached = {spot for spot in kind.first_day if spot.node_id == node_id}
-    new = set(reached)
-    while new:
-        new = {start for spot in new for start in before[spot]} - reached
-        reached |= new
-    if reached.intersection(kind.hire_places):
-        return None
-    return sum(units for (spot, _), units in kind.supply.items() if spot in reached)
+class _Fleet:
+    """How many wagons have a way to a place; each answer is kept."""
+
+    def __init__(self, moves: Moves) -> None:
+        self.moves = moves
+        self._known: dict[tuple[str, str], int | None] = {}
+
+    @cached_property
+    def _before(self) -> Mapping[str, Mapping[Spot, set[Spot]]]:
+        """Type -> spot -> spots with a run to it."""
+        before: dict[str, dict[Spot, set[Spot]]] = defaultdict(lambda: defaultdict(set))
+        for move in (*self.moves.loaded, *self.moves.empty):
+            before[move.wagon_id][move.end].add(move.start)
+        return before
+
+    def within_reach(self, wagon_id: str, node_id: str) -> int | None:
+        """Wagons of a type in the fleet with a way there, loaded or empty, at any time; None where hired ones have."""
+        if (wagon_id, node_id) not in self._known:
+            self._known[wagon_id, node_id] = self._count(wagon_id, node_id)
+        return self._known[wagon_id, node_id]
+
+    def _count(self, wagon_id: str, node_id: str) -> int | None:
+        kind = self.moves.types.get(wagon_id)
+        if kind is None:
+            return 0
+        reached = {spot for spot in kind.first_day if spot.node_id == node_id}
+        new, before = set(reached), self._before[wagon_id]
+        while new:
+            new = {start for spot in new for start in before.get(spot, ())} - reached
+            reached |= new
+        if reached.intersection(kind.hire_places):
+            return None
+        return sum(units for (spot, _), units in kind.supply.items() if spot in reached)
 
 
 def _first_day(moves: Moves, wagon_id: str, node_id: str) -> int:

@@ -45,6 +45,7 @@ class Facts:
         self.works = {row["work_id"]: row for row in table["wagon_works"]}
         self.suits = {(row["wagon_id"], row["commodity_id"]) for row in table["wagon_suits"]}
         self._home: dict[Any, dict[Place, Fraction]] = {}
+        self._places: dict[str, frozenset[Place]] = {}
         self._fastest: dict[Any, dict[Place, Fraction]] = {}
         self._edges: dict[Any, dict[Place, list[tuple[Place, Fraction]]]] = {}
         self._at: dict[Place, list[str]] = defaultdict(list)
@@ -124,8 +125,13 @@ class Facts:
             self._fastest[network, start] = done
         return self._fastest[network, start].get(end)
 
-    def places_of(self, wagon: Mapping[str, Any]) -> set[Place]:
+    def places_of(self, wagon: Mapping[str, Any]) -> frozenset[Place]:
         """Where a type may run empty: in the fleet, ends of orders it suits, and works it needs."""
+        if wagon["wagon_id"] not in self._places:
+            self._places[wagon["wagon_id"]] = frozenset(self._find_places(wagon))
+        return self._places[wagon["wagon_id"]]
+
+    def _find_places(self, wagon: Mapping[str, Any]) -> set[Place]:
         name, gauges = wagon["wagon_id"], [int(g) for g in wagon["gauges_mm"]]
         places = {(row["node_id"], int(row["gauge_mm"])) for row in self.fleet if row["type_id"] == name}
         mine = [row for row in self.orders.values() if (name, row["commodity_id"]) in self.suits]
