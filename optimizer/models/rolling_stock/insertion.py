@@ -76,16 +76,13 @@ class Insertion:
         """
         Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
 
-        The flows cost least among those on ``known`` empty runs (e, days).
+        Only without a plan so far (``idle=False``). The flows cost least among those on ``known`` empty runs (e, days).
 
         Returns
         -------
         Whether every rule is kept; the plan is of no use otherwise.
         """
         lay, flow = self.layout, self.flow
-        fresh = _empty_flow(lay, self.net, lay.possible[self.moves])
-        for name, array in fresh._asdict().items():
-            getattr(flow, name)[:] = array
         self.charge(tolled)
         flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
             wagons, flows.empty[self.moves], flows.hire, flows.stand

@@ -122,9 +122,13 @@ def _gauges(wagons: Sequence[Mapping[str, Any]]) -> str:
     return "/".join(str(gauge) for gauge in sorted({int(gauge) for wagon in wagons for gauge in wagon["gauges_mm"]}))
 
 
+def _origin(problem: RollingStock, row: Mapping[str, Any]) -> str:
+    return str(problem.table("nodes").set_index("node_id").at[row["origin"], "name"])
+
+
 def _place_and_days(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
     window = moves.orders[row["order_id"]].window
-    name = problem.table("nodes").set_index("node_id").at[row["origin"], "name"]
+    name = _origin(problem, row)
     return f"at {name} on day {window[0]} to {window[-1]}"
 
 
@@ -146,7 +150,7 @@ def _few_wagons(problem: RollingStock, fleet: _Fleet, row: Mapping[str, Any]) ->
     if any(count is None for count in few.values()):
         return ""
     wagons = ", ".join(f"{count:,} {wagon_id}" for wagon_id, count in few.items() if count)
-    name = problem.table("nodes").set_index("node_id").at[row["origin"], "name"]
+    name = _origin(problem, row)
     return f"too few wagons: no others than {wagons} have a way to {name}, and none for hire has"
 
 

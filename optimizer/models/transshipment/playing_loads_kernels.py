@@ -144,23 +144,11 @@ def _take_from_queue(g: Ground, at: Position, load: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def take_from_pair(at: Position, pair: int, form: int, load: int) -> None:
-    """Out of the list of loads aboard."""
-    here = at.head[pair, form]
+def take_from_list(at: Position, first: Any, owner: int, form: int, load: int) -> None:
+    """Out of a list of loads: ``first`` is the heads of those aboard a pair, or of those to fetch for a train."""
+    here = first[owner, form]
     if here == load:
-        at.head[pair, form] = at.load[load].following
-        return
-    while at.load[here].following != load:
-        here = at.load[here].following
-    at.load[here].following = at.load[load].following
-
-
-@njit(cache=True, nogil=True)
-def take_from_yard(at: Position, train: int, form: int, load: int) -> None:
-    """Out of the list of loads to fetch."""
-    here = at.fetch[train, form]
-    if here == load:
-        at.fetch[train, form] = at.load[load].following
+        first[owner, form] = at.load[load].following
         return
     while at.load[here].following != load:
         here = at.load[here].following
@@ -273,7 +261,7 @@ def strand(g: Ground, at: Position, aims: Any, load: int, now: int) -> None:
         if waits or way == BOGIE:
             _take_from_queue(g, at, load)
         else:
-            take_from_pair(at, at.load[load].pair, form, load)
+            take_from_list(at, at.head, at.load[load].pair, form, load)
             at.to_move[inbound, form] -= 1
         if waits or way != BOGIE:
             at.train[inbound].inside -= 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import njit
 
-from optimizer.models.transshipment.playing_loads_kernels import take_from_pair, take_from_yard, unqueue
+from optimizer.models.transshipment.playing_loads_kernels import take_from_list, unqueue
 from optimizer.models.transshipment.playing_state import (
     ABOARD,
     BOGIE,
@@ -141,9 +141,9 @@ def lift(g: Ground, at: Position, aims: Any, r: int, now: int) -> None:
     if best_load == NONE:
         return
     if best_step == OUT_OF_YARD:
-        take_from_yard(at, best_pair, form, best_load)
+        take_from_list(at, at.fetch, best_pair, form, best_load)
     else:
-        take_from_pair(at, best_pair, form, best_load)
+        take_from_list(at, at.head, best_pair, form, best_load)
         at.to_move[g.load[best_load].inbound, form] -= 1
         at.load[best_load].by = DIRECT if best_step == DIRECT else YARD
         if best_step == INTO_YARD:
