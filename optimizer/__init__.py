@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from optimizer import display
+
 if TYPE_CHECKING:
     from optimizer.api import FAMILIES, certificate, explain, export, read, solve, verify, write
     from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
@@ -58,6 +60,14 @@ _HOMES = {
     "optimizer.results": ("read_result", "write_result"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def _drawn(shown: object) -> str:
+    html: str = importlib.import_module("optimizer.report.notebook").html(shown)
+    return html
+
+
+display.draw = _drawn
 
 
 def __getattr__(name: str) -> Any:

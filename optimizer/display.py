@@ -1,8 +1,11 @@
-"""How notebooks show objects of this package; the drawing loads when it is asked for."""
+"""How notebooks show objects of this package; what draws them stands above them and is handed in."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
+
+draw: Callable[[object], str] = repr
+"""HTML of an object; the package sets it to that of :mod:`optimizer.report.notebook`."""
 
 
 class ShownInNotebooks:
@@ -11,6 +14,4 @@ class ShownInNotebooks:
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        # By name, as the report stands above what it shows.
-        html: str = importlib.import_module("optimizer.report.notebook").html(self)
-        return html
+        return draw(self)

@@ -60,8 +60,8 @@ def command(
     one instance. Every plan is verified again; one that fails is not drawn, and the exit code is 3.
     """
     from optimizer.cli.output import native_output_silenced
-    from optimizer.report.build import Extras, build_page
-    from optimizer.report.cases import read_cases
+    from optimizer.report.build import build_page
+    from optimizer.report.cases import Extras, read_cases
     from optimizer.report.page import check_page_path, write_page
     from optimizer.report.switch import switch_answer
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+
 from typing import Any
 
 from optimizer import api
@@ -12,7 +12,7 @@ from optimizer.models.port_choice import PortChoice
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.transshipment.problem import Transshipment
 from optimizer.report import port_choice
-from optimizer.report.cases import Case
+from optimizer.report.cases import Case, Extras
 from optimizer.report.page import Block, Cell, Chapter, DataTable, KeyFigure, KeyFigures, Notice, Page, Section
 from optimizer.report.trust import trust_section
 from optimizer.report.words import figure_words
@@ -26,29 +26,6 @@ MOST_PLANNED = 10_000
 """Plans with more routes are summed up in charts; their rows are for the result directory, not for a page."""
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Extras:
-    """
-    What is solved for on request.
-
-    Attributes
-    ----------
-    switches
-        Answers of ``corridor switch``, as it prints them with ``--json``.
-    sensitivity
-        Inputs of the tornado; 0 for none.
-    causes
-        Whether a comparison tells what each cause contributed, by solving every mixture.
-    time_limit_s
-        Seconds for each of these.
-    """
-
-    switches: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
-    sensitivity: int = 0
-    causes: bool = True
-    time_limit_s: float = 60.0
 
 
 def build_page(cases: Sequence[Case], extras: Extras | None = None, tell: Tell | None = None) -> Page:

@@ -1,10 +1,11 @@
-"""Stored results read for a report: with their problems made anew, and verified."""
+"""What a report is made of: stored results, with their problems made anew and verified, and what is solved besides."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from optimizer import api, results
 from optimizer.data.corridor import Corridor, Instance
@@ -35,6 +36,29 @@ class Case:
     @property
     def corridor(self) -> Corridor:
         return self.problem.corridor
+
+
+@dataclass(frozen=True)
+class Extras:
+    """
+    What is solved for on request.
+
+    Attributes
+    ----------
+    switches
+        Answers of ``corridor switch``, as it prints them with ``--json``.
+    sensitivity
+        Inputs of the tornado; 0 for none.
+    causes
+        Whether a comparison tells what each cause contributed, by solving every mixture.
+    time_limit_s
+        Seconds for each of these.
+    """
+
+    switches: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    sensitivity: int = 0
+    causes: bool = True
+    time_limit_s: float = 60.0
 
 
 def read_cases(paths: Sequence[str | Path], instance: str | Path | None = None) -> list[Case]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.components import NAMES, components
+from optimizer.report.cases import Extras
 from optimizer.report.page import Block, Cell, DataTable, Figure, Notice, Section
 from optimizer.report.port_choice import PlanView
 
 if TYPE_CHECKING:
     from optimizer.models.port_choice.compare import Comparison
-    from optimizer.report.build import Extras
 
 MOST_MOVED = 60
 

@@ -167,7 +167,7 @@ def _page(corridor: Corridor, subtitle: str, views: Sequence[PlanView]) -> Page:
         blocks.insert(0, Notice("good" if more <= 0 else "caution", words))
     sections = [Section("At a glance", blocks), Section("Map", [plan_map(views)])]
     if len(views) > 1:
-        from optimizer.report.build import Extras
+        from optimizer.report.cases import Extras
 
         sections.append(comparison_section(views, Extras(causes=False), lambda _: None))
     sections += [ports_section(views), binding_section(views)]

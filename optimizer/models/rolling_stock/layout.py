@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from optimizer.models.rolling_stock.moves import Move, Moves, Spot
-from optimizer.models.rolling_stock.rooms import Unit, weight
+from optimizer.models.rolling_stock.rooms import weight
+from optimizer.models.rolling_stock.wagon_data import Unit
 
 Array = np.ndarray
 

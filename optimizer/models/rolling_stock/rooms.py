@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING, Literal, get_args
 
 from optimizer.data.columns import is_blank
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import exact
+from optimizer.models.rolling_stock.wagon_data import UNITS, Move, Room, Unit, WagonType
 
-if TYPE_CHECKING:
-    from optimizer.models.rolling_stock.wagon_data import Move, WagonType
-
-Unit = Literal["wagons", "gross_t", "length_m"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
 LIMITS: Mapping[Unit, str] = {
     "wagons": "max_train_wagons", "gross_t": "max_train_gross_t", "length_m": "max_train_length_m"
 }  # fmt: skip
@@ -28,13 +22,6 @@ def weight(kind: WagonType, loaded: bool, unit: Unit) -> Fraction:
     if unit == "gross_t":
         return kind.tare_t + (kind.load_t if loaded else 0)
     return kind.length_m if unit == "length_m" else Fraction(1)
-
-
-@dataclass(frozen=True)
-class Room:
-    """What a day's trains take over a link in one direction, in the units that can bind."""
-
-    limit: Mapping[Unit, Fraction]
 
 
 def link_rooms(problem: RollingStock, types: Mapping[str, WagonType], moves: Iterable[Move]) -> dict[str, Room]:

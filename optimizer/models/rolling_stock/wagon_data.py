@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from optimizer.models.rolling_stock.homeward import Homeward
-from optimizer.models.rolling_stock.rooms import Room
 from optimizer.models.rolling_stock.routes import Place, Way
 
 Kind = Literal["loaded", "empty", "cleaning", "maintenance"]
+Unit = Literal["wagons", "gross_t", "length_m"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a day's trains take over a link in one direction, in the units that can bind."""
+
+    limit: Mapping[Unit, Fraction]
 
 
 class Spot(NamedTuple):
