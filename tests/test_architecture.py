@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,8 @@ def module_of(path: Path) -> tuple[str, ...]:
     return parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts
 
 
-def imports_of(path: Path) -> set[tuple[str, ...]]:
-    """Modules of the package that a file imports, anywhere in it, type-checking blocks left out."""
+def imports_of(path: Path, types: bool = False) -> set[tuple[str, ...]]:
+    """Modules of the package that a file imports, anywhere in it; with or without type-checking blocks."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         id(child)
@@ -51,7 +52,7 @@ def imports_of(path: Path) -> set[tuple[str, ...]]:
     }
     found: set[tuple[str, ...]] = set()
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in typing_only and not types:
             continue
         if isinstance(node, ast.Import):
             found |= {tuple(alias.name.split(".")) for alias in node.names}
@@ -76,6 +77,14 @@ def test_imports_point_down(path: Path) -> None:
     own = module_of(path)
     upward = {".".join(name) for name in imports_of(path) if layer_of(name) > layer_of(own)}
     assert not upward
+
+
+def test_no_module_needs_itself() -> None:
+    """Nowhere a circle of imports, those of types included; ``__init__`` files only hand names on."""
+    modules = {module_of(path): path for path in SOURCES if path.name != "__init__.py"}
+    needs = {own: imports_of(path, types=True) & modules.keys() for own, path in modules.items()}
+    order = list(graphlib.TopologicalSorter(needs).static_order())  # raises CycleError
+    assert len(order) == len(modules)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import heapq
 from bisect import insort
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any
 
+from optimizer.models.transshipment.game_board import Board
 from optimizer.models.transshipment.game_parts import Aim, Lasting, Past, Train, runs, take_out
 from optimizer.models.transshipment.game_resume import resume_load, resume_trains
 from optimizer.models.transshipment.game_works import change, inspect, lift
-from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, Work, stocked
-from optimizer.models.transshipment.site import Crane, Load, Site, Worker
+from optimizer.models.transshipment.problem import Passage, Plan, Stand, Way, stocked
+from optimizer.models.transshipment.site import Load, Site
 
 
-class Game:
-    """
-    One run.
-
-    A load waits in one of the lists of what can be done next: checks (``to_check``), works of a crane (``to_move`` and
-    ``to_fetch`` of its trains), exchange of bogies (``to_change``).
-    """
+class Game(Board):
+    """One run."""
 
     def __init__(
         self,
@@ -36,33 +29,7 @@ class Game:
         lasting: Lasting,
         past: Past | None = None,
     ) -> None:
-        self.site, self.lasting = site, lasting
-        self.since = past.now if past else 0
-        self.fallbacks = fallbacks
-        self.trains = {c.call_id: Train(c, leaves.get(c.call_id, c.depart), room=dict(c.room)) for c in site.calls}
-        self.way: dict[str, Aim] = {}
-        self.works: dict[str, list[Work]] = defaultdict(list)
-        self.done: set[str] = set()
-        self.yard = dict(site.yard)
-        self.stock = {bay.bay_id: dict(bay.stock) for bay in site.bays}
-        self.to_change: list[tuple[int, str, Load]] = []
-        self.free_tracks = {track.track_id for track in site.tracks}
-        self.waiting: list[tuple[int, int, str]] = []
-        self.checks: dict[str, list[Work]] = defaultdict(list)
-        self.to_check: dict[str, list[tuple[int, str, Load]]] = defaultdict(list)
-        """By check: loads that are where it is done."""
-        self.coming: dict[str, list[tuple[int, str, Load]]] = defaultdict(list)
-        """By train that has not come: loads to be checked on it."""
-        self.empties = dict(site.empties)
-        workers: list[Worker] = [*site.cranes, *site.bays, *site.posts]
-        self.busy_until = dict.fromkeys((worker.name for worker in workers), 0)
-        self.last_train: dict[str, str] = {}
-        """By crane, bay or post: train with which its last load came."""
-        self.in_line: dict[str, tuple[Crane, int | None, int]] = {}
-        """Cranes on runways at their last works: zone and end."""
-        self.standing: list[Train] = []
-        self.clock: list[tuple[int, int, int, tuple[str, Any]]] = []
-        self.number = 0
+        super().__init__(site, leaves, fallbacks, lasting, past.now if past else 0)
         begun: set[str] = set()
         if past:
             resume_trains(self, past)
@@ -74,53 +41,6 @@ class Game:
             aim = aims.get(load.load_id)
             if load.load_id not in begun and (aim is None or not self._join(load, *aim)):
                 self._other(load, now=self.since - 1)
-
-    def at(self, minute: int, order: int, what: tuple[str, Any]) -> None:
-        self.number += 1
-        heapq.heappush(self.clock, (max(minute, self.since), order, self.number, what))
-
-    def note(self, work: Work, load: Load) -> None:
-        """Somebody is busy with a load."""
-        name = work.resource
-        if work.end >= self.busy_until[name]:
-            self.busy_until[name], self.last_train[name] = work.end, load.call_id
-            crane = self.on_runway.get(name)
-            if crane is not None:
-                self.in_line[name] = crane, load.zone, work.end
-
-    def count(self, train: Train, wagons: int) -> None:
-        """Empty wagons of the train's gauge come into stock, or go."""
-        if train.call.gauge_mm in self.empties:
-            self.empties[train.call.gauge_mm] += wagons
-
-    def go_on(self, load: Load) -> None:
-        """The load waits for what comes next in its chain; what has nothing left to wait for is done."""
-        i, done = load.load_id, len(self.checks[load.load_id])
-        (onward_id, way), num_works = self.way[i], len(self.works[i])
-        onward, first = self.trains[onward_id], len(load.before)
-        if num_works == 0 and done >= first:
-            if way == "bogie":
-                insort(self.to_change, (onward.aim, i, load), key=lambda item: item[:2])
-            else:
-                self.trains[load.call_id].to_move[load.form].setdefault(onward_id, []).append(load)
-        elif num_works == 1 and way == "yard" and done >= first + len(load.between):
-            onward.to_fetch[load.form].append(load)
-        elif done < len(load.checks):
-            item = self.trains[load.call_id].aim if num_works == 0 else onward.aim, i, load
-            train = self.checked_on(load, done)
-            if train is not None and train.start < 0:
-                self.coming[train.call.call_id].append(item)
-            else:
-                insort(self.to_check[load.checks[done]], item, key=lambda item: item[:2])
-        else:
-            onward.outside -= 1
-            self.done.add(i)
-
-    def checked_on(self, load: Load, done: int) -> Train | None:
-        """The train on which the load's next check is done; None in the yard."""
-        if done < len(load.before):
-            return self.trains[load.call_id]
-        return None if done < len(load.before) + len(load.between) else self.trains[self.way[load.load_id][0]]
 
     def _unqueue(self, load_id: str) -> bool:
         """The load waits for no check any more; whether it did."""
@@ -244,7 +164,7 @@ class Game:
 
     def _strand(self, load_id: str, now: int) -> None:
         """The load's onward train has left without it."""
-        load = self._by_id[load_id]
+        load = self.by_id[load_id]
         onward, way = self.way.pop(load_id)
         self._give_back(load, onward, way)
         inbound, num_works = self.trains[load.call_id], len(self.works[load_id])
@@ -283,16 +203,6 @@ class Game:
                 return
         self.yard[load.form] += load.size
         self._forget(load)
-
-    @property
-    def _by_id(self) -> dict[str, Load]:
-        if not hasattr(self, "_loads"):
-            self._loads = {load.load_id: load for load in self.site.loads}
-        return self._loads
-
-    @cached_property
-    def on_runway(self) -> Mapping[str, Crane]:
-        return {crane.name: crane for crane in self.site.cranes if crane.runway}
 
     def _moved(self, load: Load, step: str, resource: str) -> None:
         inbound = self.trains[load.call_id]

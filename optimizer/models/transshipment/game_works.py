@@ -4,41 +4,38 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from optimizer.models.transshipment.game_board import Board
 from optimizer.models.transshipment.game_parts import Train, better, take_out
 from optimizer.models.transshipment.problem import Work
 from optimizer.models.transshipment.site import Bay, Crane, Load, Post, Worker, crosses, minutes
-
-if TYPE_CHECKING:
-    from optimizer.models.transshipment.game import Game
 
 PATIENCE = 20
 """Minutes before the time a train aims to leave, from which it no longer waits for the train of a direct move."""
 
 
-def _begin(game: Game, worker: Worker, now: int, load: Load, step: str) -> None:
-    work = Work(worker.name, now, now + game.lasting(load, worker, step == "out"))
+def _begin(board: Board, worker: Worker, now: int, load: Load, step: str) -> None:
+    work = Work(worker.name, now, now + board.lasting(load, worker, step == "out"))
     if step == "check":
-        game.checks[load.load_id].append(work)
-        game.at(work.end, 1, ("checked", load))
+        board.checks[load.load_id].append(work)
+        board.at(work.end, 1, ("checked", load))
     else:
-        game.works[load.load_id].append(work)
-        game.at(work.end, 1, ("moved", (load, step, worker.name)))
+        board.works[load.load_id].append(work)
+        board.at(work.end, 1, ("moved", (load, step, worker.name)))
         if step in ("direct", "out"):
-            game.count(game.trains[game.way[load.load_id][0]], -load.wagons)
-    game.note(work, load)
+            board.count(board.trains[board.way[load.load_id][0]], -load.wagons)
+    board.note(work, load)
     if worker.setup:
-        game.at(work.end + worker.setup, 3, ("wake", ""))
+        board.at(work.end + worker.setup, 3, ("wake", ""))
 
 
-def _ready(game: Game, worker: Worker, now: int) -> Callable[[Load], bool]:
+def _ready(board: Board, worker: Worker, now: int) -> Callable[[Load], bool]:
     """Tells for which loads set-up and the other cranes of the runway let the worker begin."""
     name = worker.name
-    turns = worker.setup and now < game.busy_until[name] + worker.setup
-    only = game.last_train.get(name) if turns else None
-    crane = game.on_runway.get(name)
-    at_work = [(other, zone) for other, zone, end in game.in_line.values() if end > now] if crane else []
+    turns = worker.setup and now < board.busy_until[name] + worker.setup
+    only = board.last_train.get(name) if turns else None
+    crane = board.on_runway.get(name)
+    at_work = [(other, zone) for other, zone, end in board.in_line.values() if end > now] if crane else []
     known: dict[int | None, bool] = {}
 
     def ready(load: Load) -> bool:
@@ -51,59 +48,59 @@ def _ready(game: Game, worker: Worker, now: int) -> Callable[[Load], bool]:
     return ready
 
 
-def _in_stock(game: Game, onward: Train, load: Load) -> bool:
+def _in_stock(board: Board, onward: Train, load: Load) -> bool:
     """Whether there are empty wagons for the load on its onward train."""
-    return game.empties.get(onward.call.gauge_mm, load.wagons) >= load.wagons
+    return board.empties.get(onward.call.gauge_mm, load.wagons) >= load.wagons
 
 
-def _after(game: Game, load: Load) -> int:
+def _after(board: Board, load: Load) -> int:
     """Least minutes of checks on the onward train."""
-    return sum(min(minutes(load, post) for post in game.site.posts_for(check)) for check in load.after)
+    return sum(min(minutes(load, post) for post in board.site.posts_for(check)) for check in load.after)
 
 
-def inspect(game: Game, post: Post, now: int) -> None:
-    if game.busy_until[post.name] > now:
+def inspect(board: Board, post: Post, now: int) -> None:
+    if board.busy_until[post.name] > now:
         return
-    until, ready, queue = _window(game, post, now), _ready(game, post, now), game.to_check[post.check]
+    until, ready, queue = _window(board, post, now), _ready(board, post, now), board.to_check[post.check]
     for number, item in enumerate(queue):
         load = item[2]
         if not ready(load):
             continue
-        train = game.checked_on(load, len(game.checks[item[1]]))
-        latest = game.trains[game.way[item[1]][0]].call.latest if train is None else train.call.latest
-        if (train is None or train.stands) and now + game.lasting(load, post) <= min(until, latest):
+        train = board.checked_on(load, len(board.checks[item[1]]))
+        latest = board.trains[board.way[item[1]][0]].call.latest if train is None else train.call.latest
+        if (train is None or train.stands) and now + board.lasting(load, post) <= min(until, latest):
             del queue[number]
-            _begin(game, post, now, load, "check")
+            _begin(board, post, now, load, "check")
             return
 
 
-def _window(game: Game, resource: Worker, now: int) -> int:
+def _window(board: Board, resource: Worker, now: int) -> int:
     """Minute up to which the resource works on without a break; ``now`` when it is closed, after a wake-up call."""
     at = bisect_right(resource.open, (now, 1 << 60)) - 1
     if at >= 0 and resource.open[at][1] > now:
         return resource.open[at][1]
-    if at + 1 < len(resource.open) and any(train.leave < 0 for train in game.trains.values()):
-        game.at(resource.open[at + 1][0], 3, ("wake", ""))
+    if at + 1 < len(resource.open) and any(train.leave < 0 for train in board.trains.values()):
+        board.at(resource.open[at + 1][0], 3, ("wake", ""))
     return now
 
 
-def lift(game: Game, crane: Crane, now: int) -> None:
-    if game.busy_until[crane.crane_id] > now:
+def lift(board: Board, crane: Crane, now: int) -> None:
+    if board.busy_until[crane.crane_id] > now:
         return
-    until = _window(game, crane, now)
+    until = _window(board, crane, now)
     if until <= now:
         return
     best: tuple[tuple[int, int], Load, str] | None = None
-    form, is_ready = crane.handles, _ready(game, crane, now)
-    for train in game.standing:
+    form, is_ready = crane.handles, _ready(board, crane, now)
+    for train in board.standing:
         if train.track not in crane.tracks:
             continue
         limit = min(until, train.call.latest)
         for load in reversed(train.to_fetch[form]):
-            if not is_ready(load) or not _in_stock(game, train, load):
+            if not is_ready(load) or not _in_stock(board, train, load):
                 continue
-            lasts = game.lasting(load, crane, out=True)
-            if now + lasts <= limit and now + lasts + _after(game, load) <= train.call.latest:
+            lasts = board.lasting(load, crane, out=True)
+            if now + lasts <= limit and now + lasts + _after(board, load) <= train.call.latest:
                 best = better(best, (train.aim, 1), load, "out")
             break
         for onward_id, loads in train.to_move[form].items():
@@ -111,48 +108,48 @@ def lift(game: Game, crane: Crane, now: int) -> None:
             if ready is None:
                 continue
             load = ready
-            onward, lasts = game.trains[onward_id], game.lasting(load, crane)
+            onward, lasts = board.trains[onward_id], board.lasting(load, crane)
             if now + lasts > limit:
                 continue
             both = onward.stands and "direct" in load.ways and onward.track in crane.tracks
-            both = both and now + lasts + _after(game, load) <= onward.call.latest
-            if both and _in_stock(game, onward, load):
+            both = both and now + lasts + _after(board, load) <= onward.call.latest
+            if both and _in_stock(board, onward, load):
                 best = better(best, (min(train.aim, onward.aim), 0), load, "direct")
                 continue
             # A load that was to go directly goes through the yard when its train can wait no longer.
-            into_yard = game.way[load.load_id][1] == "yard" or now + PATIENCE >= train.aim or onward.aim <= train.aim
-            if into_yard and "yard" in load.ways and game.yard[form] >= load.size:
+            into_yard = board.way[load.load_id][1] == "yard" or now + PATIENCE >= train.aim or onward.aim <= train.aim
+            if into_yard and "yard" in load.ways and board.yard[form] >= load.size:
                 aim = min(train.aim, onward.aim) if onward.stands else train.aim
                 best = better(best, (aim, 2), load, "in")
     if best is None:
         return
     _, load, step = best
-    onward_id = game.way[load.load_id][0]
+    onward_id = board.way[load.load_id][0]
     if step == "out":
-        take_out(game.trains[onward_id].to_fetch[form], load)
+        take_out(board.trains[onward_id].to_fetch[form], load)
     else:
-        take_out(game.trains[load.call_id].to_move[form][onward_id], load)
-        game.way[load.load_id] = onward_id, "direct" if step == "direct" else "yard"
+        take_out(board.trains[load.call_id].to_move[form][onward_id], load)
+        board.way[load.load_id] = onward_id, "direct" if step == "direct" else "yard"
     if step == "in":
-        game.yard[form] -= load.size
-    _begin(game, crane, now, load, step)
+        board.yard[form] -= load.size
+    _begin(board, crane, now, load, step)
 
 
-def change(game: Game, bay: Bay, now: int) -> None:
-    if game.busy_until[bay.bay_id] > now or not game.to_change:
+def change(board: Board, bay: Bay, now: int) -> None:
+    if board.busy_until[bay.bay_id] > now or not board.to_change:
         return
-    until, is_ready = _window(game, bay, now), _ready(game, bay, now)
-    for item in game.to_change:
+    until, is_ready = _window(board, bay, now), _ready(board, bay, now)
+    for item in board.to_change:
         load = item[2]
-        inbound, onward = game.trains[load.call_id], game.trains[game.way[load.load_id][0]]
+        inbound, onward = board.trains[load.call_id], board.trains[board.way[load.load_id][0]]
         gauge = onward.call.gauge_mm
-        ends = now + game.lasting(load, bay)
-        if inbound.start < 0 or ends > until or ends + _after(game, load) > onward.call.latest:
+        ends = now + board.lasting(load, bay)
+        if inbound.start < 0 or ends > until or ends + _after(board, load) > onward.call.latest:
             continue
         if not is_ready(load):
             continue
-        if game.stock[bay.bay_id].get(gauge, 0) >= load.wagons:
-            game.stock[bay.bay_id][gauge] -= load.wagons
-            game.to_change.remove(item)
-            _begin(game, bay, now, load, "bogie")
+        if board.stock[bay.bay_id].get(gauge, 0) >= load.wagons:
+            board.stock[bay.bay_id][gauge] -= load.wagons
+            board.to_change.remove(item)
+            _begin(board, bay, now, load, "bogie")
             return
