@@ -784,6 +784,23 @@ def wagon_corridors() -> st.SearchStrategy[Corridor]:
 
 
 @st.composite
+def rings(draw: st.DrawFn) -> Corridor:
+    """Corridors for wagons in which some places of a gauge have a second way between them."""
+    rows, config = draw(rolling_stock_rows())
+    gauge = {f"p{place}": "1520" for place in range(len(rows["nodes"]))}
+    gauge |= {link["to_node"]: str(link["gauge_mm"]) for link in rows["links"]}
+    for number in range(draw(st.integers(1, 2), label="links more")):
+        ends = draw(st.sampled_from([(a, b) for a in gauge for b in gauge if a < b]))
+        rows["links"].append(
+            {
+                "link_id": f"x{number}", "from_node": ends[0], "to_node": ends[1], "mode": "rail",
+                "gauge_mm": int(gauge[ends[1]]), "length_km": draw(st.sampled_from((240, 480, 960))), "speed_kmh": 20,
+            }
+        )  # fmt: skip
+    return corridor_from_rows(rows, config)
+
+
+@st.composite
 def train_corridors(draw: st.DrawFn) -> Corridor:
     """Corridors for locomotives: a line of up to five places, up to four trains, diesel and electric units."""
     num = draw(st.integers(2, 5), label="places")

@@ -48,7 +48,7 @@ class _Search:
         self.on_hire: dict[Any, int] = {}
         self.relaxed_usd, self.relaxed_left = 0.0, dict[str, float]()
         if all(variable.upBound for variable in model.unserved.values()):
-            self.offer({}, {})  # nothing moves
+            self.offer({}, model.moves.kept_on_hire())  # nothing moves
 
     def left_s(self) -> float | None:
         limit = self.options.time_limit_s
@@ -183,7 +183,8 @@ def _outcome(problem: RollingStock, search: _Search, status: Status) -> Outcome:
 
 def _prices_of_unserved(search: _Search, left_behind: Iterable[str]) -> dict[str, float]:
     """USD a tonne at which the relaxation would carry orders, each by itself, by solving it again; inf: at none."""
-    orders, model = list(left_behind)[:PRICED_ORDERS], search.model
+    model = search.model
+    orders = [order_id for order_id in left_behind if order_id in model.unserved][:PRICED_ORDERS]
     if not search.relaxed_left or not orders or search.options.stop.is_set():
         return {}
     for variable in (*model.run.values(), *model.stand.values()):

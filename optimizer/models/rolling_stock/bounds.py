@@ -95,7 +95,7 @@ class Bounds:
         valid = np.reshape(value, (lay.num_sites, lay.days)).astype(float)
         arcs = (
             lay.days, lay.site_first, tolled.night_usd, lay.site_hire_usd, lay.empty_start, lay.empty_to,
-            lay.empty_days, tolled.empty_usd,
+            lay.empty_days, np.where(lay.shut, np.inf, tolled.empty_usd) if lay.shut.any() else tolled.empty_usd,
         )  # fmt: skip
         lower_values(valid, *arcs)
         raise_values(valid, *arcs)

@@ -123,10 +123,12 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     Raises
     ------
     UsageError
-        For locomotives, which have one formulation only.
+        For locomotives, which have one formulation only, for closures by days and running plans.
     """
     if problem.stock != "wagons":
         raise UsageError("method 'crosscheck' is there for wagons only; use 'exact' for locomotives")
+    if problem.closures or problem.begun_day:
+        raise UsageError("method 'crosscheck' knows no closures by days and no running plans; use 'exact'")
     from ortools.math_opt.python import mathopt
 
     from optimizer.solvers.mathopt import solve_mathopt

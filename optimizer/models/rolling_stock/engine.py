@@ -62,7 +62,7 @@ class Search:
         self.started = time.perf_counter() if started is None else started
         self.options, self.problem = options, problem
         self.moves = moves or wagon_moves(problem)
-        self.cost = float(plan_cost(self.moves, {}, {}))  # nothing moves
+        self.cost = float(plan_cost(self.moves, {}, self.moves.kept_on_hire()))  # nothing moves
         self.bound = 0.0
         self.plan: WholePlan | None = None
         self.prices: Prices | None = None
@@ -132,14 +132,15 @@ def _nothing_moves(problem: RollingStock) -> Outcome:
     if problem.serve_all:
         return Outcome(Status.NO_SOLUTION, bound=0.0)
     moves = wagon_moves(problem, runs=False)
-    solution = dict(plan_tables(moves, {}, {}))
+    on_hire = moves.kept_on_hire()
+    solution = dict(plan_tables(moves, {}, on_hire))
     solution["unserved"] = solution["unserved"].assign(reason="there was no time to look for wagons")
-    return Outcome(Status.FEASIBLE, solution, float(plan_cost(moves, {}, {})), 0.0)
+    return Outcome(Status.FEASIBLE, solution, float(plan_cost(moves, {}, on_hire)), 0.0)
 
 
 def _columns(moves: Moves) -> int:
     loaded = sum(len(moves.orders[move.order_id].window) for move in moves.loaded)
-    return loaded + len(moves.empty) * moves.days
+    return loaded + len(moves.empty) * (moves.days - moves.first)
 
 
 def solve_by_parts(
@@ -165,7 +166,7 @@ def solve_by_parts(
 
 def outcome(search: Search) -> Outcome:
     """Tables of the best plan, with its exact cost."""
-    runs, on_hire = _runs(search) if search.plan is not None else ({}, {})
+    runs, on_hire = _runs(search) if search.plan is not None else ({}, search.moves.kept_on_hire())
     cost = float(plan_cost(search.moves, runs, on_hire))
     bound = min(search.bound, cost)
     proved = relative_gap(cost, bound) <= max(search.options.gap, 1e-6)
@@ -184,7 +185,9 @@ def _prices_of_unserved(search: Search, left_t: dict[str, float]) -> dict[str, f
     best = np.full(lay.num_orders, np.inf)
     np.minimum.at(best, lay.choice_order, per_t)
     least = dict(zip(search.moves.orders, best.tolist(), strict=True))
-    return {order_id: round(max(0.0, least[order_id]), 4) for order_id in left_t if np.isfinite(least[order_id])}
+    return {
+        order_id: round(max(0.0, least[order_id]), 4) for order_id in left_t if np.isfinite(least.get(order_id, np.inf))
+    }
 
 
 def _runs(search: Search) -> tuple[dict[Any, int], dict[Any, int]]:

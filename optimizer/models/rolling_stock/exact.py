@@ -103,9 +103,7 @@ def _add_variables(model: WagonModel, serve_all: bool) -> None:
                     model.hire[state] = programme.add_variable(f"hire_{name}", 0, most)
                     cost.append((model.hire[state], float(kind.hire_usd)))
     for number, move in enumerate((*moves.loaded, *moves.empty)):
-        first = moves.types[move.wagon_id].first_day[move.start]
-        window = moves.orders[move.order_id].window if move.order_id else range(moves.days - move.days)
-        for day in range(max(first, window.start), window.stop):
+        for day in moves.departures(move):
             name = _name(move.order_id or "empty", move.wagon_id, move.start[0], move.end[0], number, f"d{day}")
             model.run[move, day] = programme.add_variable(f"run_{name}", 0, None, pulp.LpInteger)
             cost.append((model.run[move, day], float(move.usd)))
@@ -225,7 +223,7 @@ def _keep_maintained(model: WagonModel) -> None:
 
 def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Solution:
     """Solution tables of chosen runs and of the wagons on hire by place and day; unserved tonnes follow."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = [] if moves.past is None else moves.past["runs"].to_dict("records")
     carried: dict[str, Fraction] = defaultdict(Fraction)
     chosen = [(move, day, count) for (move, day), count in runs.items() if count > 0]
     for move, day, count in sorted(chosen, key=lambda c: (c[1], c[0].wagon_id, c[0].order_id, c[0].start, c[0].end)):
@@ -233,7 +231,7 @@ def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[S
             carried[move.order_id] += moves.types[move.wagon_id].load_t * count
         rows.append(
             {
-                "run_id": f"R{len(rows) + 1}",
+                "run_id": f"R{moves.first}.{len(rows) + 1}" if moves.first else f"R{len(rows) + 1}",
                 "kind": move.kind,
                 "wagon_id": move.wagon_id,
                 "order_id": move.order_id,
@@ -248,15 +246,18 @@ def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[S
                 "path": move.way.path,
             }
         )
-    hires = []
+    hires = [] if moves.past is None else moves.past["hires"].to_dict("records")
+    began = {(*key, moves.first - 1): units for key, units in moves.hired.items()}
+    on_hire = {**on_hire, **began}
     after = {(wagon_id, place, day + 1) for wagon_id, place, day in on_hire if day + 1 < moves.days}
     for wagon_id, place, day in sorted(after | set(on_hire)):
         change = on_hire.get((wagon_id, place, day), 0) - on_hire.get((wagon_id, place, day - 1), 0)
-        if change:
+        if change and day >= moves.first:
             kind = "on" if change > 0 else "off"
             row = {"wagon_id": wagon_id, "node_id": place[0], "gauge_mm": place[1], "day": day}
             hires.append({**row, "change": kind, "units": abs(change)})
     left = {o.order_id: max(Fraction(0), o.quantity_t - carried[o.order_id]) for o in moves.orders.values()}
+    left |= moves.lost_t
     unserved = [{"order_id": order_id, "quantity_t": float(tonnes)} for order_id, tonnes in left.items() if tonnes]
     tables = {"runs": rows, "hires": hires, "unserved": unserved}
     return {name: frame(tables[name], model) for name, model in WAGON_TABLES.items()}

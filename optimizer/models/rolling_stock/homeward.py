@@ -16,6 +16,8 @@ from optimizer.data.columns import is_blank
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import Place, RouteBook, Way, exact
 
+NOTHING = Fraction(0)
+
 
 class Homeward:
     """Ways home of one wagon type.
@@ -85,4 +87,6 @@ class Homeward:
 
     def more_usd(self, start: Place, end: Place) -> Fraction:
         """What a run adds to what is owed; below zero when it leads home."""
-        return (self.usd(end) or Fraction(0)) - (self.usd(start) or Fraction(0))
+        if not self.owed:
+            return NOTHING
+        return (self.usd(end) or NOTHING) - (self.usd(start) or NOTHING)

@@ -291,7 +291,8 @@ def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
 def _standing(layout: Layout, net: Network, possible: Array) -> Flow:
     """Nothing moves: every wagon stands where it is, worth its nights to the end of the horizon; then mended."""
     flow, days = _empty_flow(layout, net, possible), layout.days
-    stand = layout.supply.reshape(layout.num_sites, days).cumsum(axis=1)
+    flow.hired[:] = layout.kept_on_hire
+    stand = layout.supply.reshape(layout.num_sites, days).cumsum(axis=1) + flow.hired.reshape(-1, days)
     flow.stand[:] = stand.ravel()
     flow.value[: layout.num_states] = -net.night.reshape(-1, days)[:, ::-1].cumsum(axis=1)[:, ::-1].ravel()
     in_yard = np.zeros((len(layout.yard_room), days), dtype=np.int64)

@@ -112,7 +112,27 @@ class Layout:
         """(e, days) empty runs that exist."""
         day = np.arange(self.days)[None, :]
         begin = self.site_first[self.empty_from][:, None]
-        return np.asarray((day >= begin) & (day < self.days - self.empty_days[:, None]))
+        return np.asarray((day >= begin) & (day < self.days - self.empty_days[:, None]) & ~self.shut)
+
+    @cached_property
+    def shut(self) -> Array:
+        """(e, days) empty runs whose way has a closed link that day."""
+        shut, moves = np.zeros((len(self.empty_usd), self.days), dtype=bool), self.moves.empty
+        for move, number in enumerate(self.empty_number):
+            on = moves[number].on
+            if on is not None:
+                shut[move] = True
+                shut[move, list(on)] = False
+        return shut
+
+    @cached_property
+    def kept_on_hire(self) -> Array:
+        """(states,) wagons on hire where a running plan hands none back."""
+        hired = np.zeros(self.num_states, dtype=np.int64)
+        number = {key: site for site, key in enumerate(self.site_keys)}
+        for (wagon_id, spot, day), units in self.moves.kept_on_hire().items():
+            hired[number[wagon_id, spot] * self.days + day] = units
+        return hired
 
     @cached_property
     def site_keys(self) -> list[tuple[str, Spot]]:
@@ -142,10 +162,10 @@ def lay_out(moves: Moves) -> Layout:
 
     rows = []
     for number, move in enumerate(moves.loaded):
-        start, asked = site[move.wagon_id, move.start], moves.orders[move.order_id]
+        start = site[move.wagon_id, move.start]
         end = site.get((move.wagon_id, move.end), 0)  # a place no wagon sees within the horizon is reached behind it
         base = (order_number[move.order_id], type_number[move.wagon_id], number, move.days, start, end, float(move.usd))
-        rows += [(*base, day) for day in range(max(asked.window.start, int(first[start])), asked.window.stop)]
+        rows += [(*base, day) for day in moves.departures(move)]
     choices = np.array(rows, dtype=float).reshape(-1, 8)
     choices = choices[np.lexsort((choices[:, 7], choices[:, 2], choices[:, 1], choices[:, 0]))]
     order, kind_of, move_of, length, start_site, end_site = (choices[:, i].astype(np.int64) for i in range(6))

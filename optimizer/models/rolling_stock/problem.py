@@ -13,18 +13,19 @@ The rules in full stand in ``docs/rolling-stock.md``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import Field
 
-from optimizer.data.columns import is_blank
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Count, Day, Gauge, Identifier, Names, NonNegative, PositiveCount, Row, Text
+from optimizer.data.schema import Count, Day, Finite, Gauge, Identifier, Names, NonNegative, PositiveCount, Row, Text
 from optimizer.display import ShownInNotebooks
-from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
+from optimizer.errors import InstanceError, UsageError, did_you_mean
+from optimizer.models.rolling_stock.closures import Closure, closures_of
+from optimizer.models.rolling_stock.faults import train_faults, wagon_faults
+from optimizer.result import Solution
 
 Stock = Literal["wagons", "locomotives"]
 
@@ -71,6 +72,27 @@ class Unserved(Row):
     served_from_usd_per_t: NonNegative | None = Field(
         None, description="no wagon pays below it, by the prices of the relaxation; empty = not known"
     )
+
+
+class Value(Row):
+    """What one wagon more would be worth at a place, by the prices of the bound."""
+
+    wagon_id: Identifier = Field(description="wagon type")
+    node_id: Identifier = Field(description="place")
+    gauge_mm: Gauge = Field(description="gauge it stands on")
+    residue: Text = Field("", description="what the last load left in it; blank: clean")
+    day: Day = Field(description="morning of this day")
+    usd: Finite = Field(description="worth, USD; below zero where it is in the way")
+
+
+class Toll(Row):
+    """Price of a full train path or yard, by the prices of the bound."""
+
+    place_id: Identifier = Field(description="link, work or yard")
+    side: Literal["forth", "back", ""] = Field("", description="direction over a link; blank for a yard")
+    unit: Literal["wagons", "gross_t", "length_m"] = Field(description="what is scarce")
+    day: Day = Field(description="day of departure, or night")
+    usd: NonNegative = Field(description="price of one unit, USD")
 
 
 class StageRun(Row):
@@ -120,13 +142,15 @@ class Cancelled(Row):
 
 
 WAGON_TABLES: Mapping[str, type[Row]] = {"runs": Run, "hires": Hire, "unserved": Unserved}
+PRICE_TABLES: Mapping[str, type[Row]] = {"values": Value, "tolls": Toll}
+"""Prices behind the bound of the engine: answers by themselves, and where a re-plan begins. Any prices make a bound."""
 LOCOMOTIVE_TABLES: Mapping[str, type[Row]] = {
     "stages": StageRun,
     "light_moves": LightMove,
     "duties": Duty,
     "cancelled": Cancelled,
 }
-SOLUTION_TABLES: Mapping[str, type[Row]] = {**WAGON_TABLES, **LOCOMOTIVE_TABLES}
+SOLUTION_TABLES: Mapping[str, type[Row]] = {**WAGON_TABLES, **PRICE_TABLES, **LOCOMOTIVE_TABLES}
 
 # Locomotive physics; formula and sources in docs/rolling-stock.md
 MAX_UNITS = 4
@@ -153,6 +177,14 @@ class RollingStock(ShownInNotebooks):
         ``wagons`` or ``locomotives``.
     serve_all
         Every order must be carried in full, every train must run; otherwise leaving some out costs its penalty.
+    closures
+        Links closed for wagons that depart on some days: ``LINK:first-last``, ``LINK:day``, or ``LINK`` from
+        ``begun_day`` on.
+    begun_day
+        Day on which a running plan is taken up: what leaves before it is that plan's, and its cost is part of every
+        plan's. Bounds hold for plans that begin alike.
+    past
+        Runs and hires before ``begun_day``; a stored plan brings its own (:meth:`begun`).
 
     Raises
     ------
@@ -161,26 +193,46 @@ class RollingStock(ShownInNotebooks):
         after the horizon, more wagons on hand than a yard holds, trains whose links do not join up, shop windows that
         overlap or end before they start.
     UsageError
-        Unknown ``stock``.
+        Unknown ``stock``; closures of links that are not in force, or of days out of order.
     """
 
     corridor: Corridor
     stock: Stock = "wagons"
     serve_all: bool = False
+    closures: tuple[str, ...] = ()
+    begun_day: int = 0
+    past: Solution | None = field(default=None, repr=False, compare=False)
     name: str = field(default="rolling-stock", init=False)
+    closed: tuple[Closure, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.stock not in get_args(Stock):
             raise UsageError(
                 f"stock is '{self.stock}', expected wagons or locomotives{did_you_mean(self.stock, get_args(Stock))}"
             )
-        faults = _wagon_faults(self.corridor) if self.stock == "wagons" else _train_faults(self.corridor)
+        faults = wagon_faults(self.corridor) if self.stock == "wagons" else train_faults(self.corridor)
         if faults:
             raise InstanceError(self.corridor.instance.path, faults)
+        if self.stock != "wagons" and (self.closures or self.begun_day):
+            raise UsageError("closures by days and running plans are for wagons; a scenario closes links for trains")
+        if not 0 <= self.begun_day < self.days:
+            raise UsageError(f"day {self.begun_day} is none of the horizon, expected 0 to {self.days - 1}")
+        object.__setattr__(self, "closed", closures_of(self.corridor, self.closures, self.begun_day))
+        object.__setattr__(self, "closures", tuple(map(str, self.closed)))
 
     @property
     def options(self) -> Mapping[str, Any]:
-        return {"stock": self.stock, "serve_all": self.serve_all}
+        more: dict[str, Any] = {"closures": list(self.closures)} if self.closures else {}
+        more |= {"begun_day": self.begun_day} if self.begun_day else {}
+        return {"stock": self.stock, "serve_all": self.serve_all, **more}
+
+    def begun(self, solution: Solution) -> RollingStock:
+        """The problem with what ``solution`` begins with, where it is one of a running plan."""
+        if not self.begun_day or self.past is not None:
+            return self
+        runs, hires = solution["runs"], solution["hires"]
+        early = runs[runs["depart_day"] < self.begun_day], hires[hires["day"] < self.begun_day]
+        return replace(self, past={"runs": early[0], "hires": early[1]})
 
     @property
     def days(self) -> int:
@@ -188,160 +240,3 @@ class RollingStock(ShownInNotebooks):
 
     def table(self, name: str) -> pd.DataFrame:
         return self.corridor.table(name)
-
-
-def _without_rows(corridor: Corridor, names: tuple[str, ...]) -> list[Fault]:
-    return [
-        Fault(f"{n}.csv", "no rows in force, rolling stock needs at least one")
-        for n in names
-        if corridor.table(n).empty
-    ]
-
-
-def _wagon_faults(corridor: Corridor) -> list[Fault]:
-    faults = _without_rows(corridor, ("wagons", "fleet", "orders", "wagon_suits"))
-    days = corridor.config.horizon.days
-    gauges: dict[str, set[int]] = {}
-    for line, wagon in corridor.table("wagons").iterrows():
-        texts = wagon["gauges_mm"]
-        bad = [g for g in texts if g not in ("1520", "1435", "1676")]
-        if bad or not texts:
-            faults.append(
-                Fault(
-                    "wagons.csv",
-                    f"gauges_mm is '{';'.join(texts)}', expected 1520, 1435 or 1676, ';'-separated",
-                    int(line),
-                )
-            )
-            continue
-        gauges[wagon["wagon_id"]] = {int(g) for g in texts}
-        if len(set(texts)) > 1 and wagon["gauge_change"] == "none":
-            faults.append(
-                Fault(
-                    "wagons.csv",
-                    f"wagon '{wagon['wagon_id']}' has several gauges but gauge_change 'none', "
-                    "expected bogie_exchange or variable_gauge",
-                    int(line),
-                )
-            )
-    on_hand: dict[tuple[str, int], int] = {}
-    for line, stock in corridor.table("fleet").iterrows():
-        allowed = gauges.get(stock["type_id"])
-        if allowed is not None and int(stock["gauge_mm"]) not in allowed:
-            known = ", ".join(str(g) for g in sorted(allowed))
-            faults.append(
-                Fault(
-                    "fleet.csv",
-                    f"gauge_mm is {int(stock['gauge_mm'])}, expected a gauge of wagon '{stock['type_id']}': {known}",
-                    int(line),
-                )
-            )
-        if stock["type_id"] in gauges:
-            for night in range(int(stock["from_day"]), days):
-                on_hand[stock["node_id"], night] = on_hand.get((stock["node_id"], night), 0) + int(stock["units"])
-    for line, order in corridor.table("orders").iterrows():
-        if order["due_day"] < order["release_day"]:
-            faults.append(
-                Fault(
-                    "orders.csv",
-                    f"due_day is {order['due_day']}, expected release_day {order['release_day']} or later",
-                    int(line),
-                )
-            )
-        elif order["release_day"] >= days:
-            faults.append(
-                Fault(
-                    "orders.csv",
-                    f"release_day is {order['release_day']}, expected a day of the horizon, at most {days - 1}",
-                    int(line),
-                )
-            )
-    for line, node in corridor.table("nodes").iterrows():
-        room, most = (
-            node["yard_capacity_wagons"],
-            max((on_hand.get((node["node_id"], t), 0) for t in range(days)), default=0),
-        )
-        if not is_blank(room) and most > room:
-            faults.append(
-                Fault(
-                    "nodes.csv",
-                    f"yard_capacity_wagons of '{node['node_id']}' is {int(room)}, "
-                    f"but the fleet table puts {most} wagons there",
-                    int(line),
-                )
-            )
-    return faults
-
-
-def _train_faults(corridor: Corridor) -> list[Fault]:
-    faults = _without_rows(corridor, ("locomotives", "fleet", "train_services"))
-    gauge = dict(zip(corridor.table("locomotives")["loco_id"], corridor.table("locomotives")["gauge_mm"], strict=True))
-    for line, stock in corridor.table("fleet").iterrows():
-        if stock["type_id"] in gauge and int(stock["gauge_mm"]) != int(gauge[stock["type_id"]]):
-            faults.append(
-                Fault(
-                    "fleet.csv",
-                    f"gauge_mm is {int(stock['gauge_mm'])}, expected the gauge of locomotive '{stock['type_id']}': "
-                    f"{int(gauge[stock['type_id']])}",
-                    int(line),
-                )
-            )
-    faults += _window_faults(corridor)
-    links = corridor.table("links").set_index("link_id")
-    for line, train in corridor.table("train_services").iterrows():
-        name, at = train["service_id"], train["from_node"]
-        if train["depart_day"] >= corridor.config.horizon.days:
-            faults.append(
-                Fault(
-                    "train_services.csv",
-                    f"depart_day is {train['depart_day']}, expected a day of the horizon, "
-                    f"at most {corridor.config.horizon.days - 1}",
-                    int(line),
-                )
-            )
-        if not train["links"]:
-            faults.append(Fault("train_services.csv", f"train '{name}' has no links", int(line)))
-        for link_id in train["links"]:
-            if link_id not in links.index:
-                continue  # closed in this scenario: the train is cancelled, and the plan says so
-            link = links.loc[link_id]
-            if link["mode"] != "rail" or int(link["gauge_mm"]) != int(train["gauge_mm"]):
-                faults.append(
-                    Fault(
-                        "train_services.csv",
-                        f"link '{link_id}' of train '{name}' is not rail of {int(train['gauge_mm'])} mm",
-                        int(line),
-                    )
-                )
-                break
-            if at not in (link["from_node"], link["to_node"]):
-                faults.append(
-                    Fault(
-                        "train_services.csv",
-                        f"link '{link_id}' of train '{name}' does not touch '{at}', where the train stands before it",
-                        int(line),
-                    )
-                )
-                break
-            at = link["to_node"] if at == link["from_node"] else link["from_node"]
-    return faults
-
-
-def _window_faults(corridor: Corridor) -> list[Fault]:
-    """Shop windows that end before they start, or of which two of a type and place overlap."""
-    faults = []
-    windows = corridor.table("shop_windows")
-    for line, row in windows[windows["until_min"] <= windows["from_min"]].iterrows():
-        words = f"until_min is {row['until_min']}, expected more than from_min {row['from_min']}"
-        faults.append(Fault("shop_windows.csv", words, int(line)))
-    for (loco_id, node), group in windows.groupby(["loco_id", "node_id"]):
-        rows = list(group.sort_values(["from_min", "until_min"], kind="stable").iterrows())
-        for (_, before), (line, after) in pairwise(rows):
-            if after["from_min"] < before["until_min"]:
-                words = (
-                    f"windows '{before['window_id']}' and '{after['window_id']}' of '{loco_id}' at '{node}' overlap "
-                    f"in minutes {after['from_min']} to {min(before['until_min'], after['until_min'])}, expected one "
-                    "after the other, or one window with more units"
-                )
-                faults.append(Fault("shop_windows.csv", words, int(line)))
-    return faults

@@ -16,13 +16,13 @@ def without_replaceable(empty: list[Move], yard_room: Container[str], link_room:
     """
     leaving: dict[tuple[str, Spot], dict[Spot, Move]] = {}
     for move in empty:
-        if move.kind != "empty":
-            continue
+        if move.kind != "empty" or move.on is not None:
+            continue  # what replaces another must run on every day
         leaving.setdefault((move.wagon_id, move.start), {})[move.end] = move
     scarce = {id(move): any(link_id in link_room for link_id, _ in move.way.links) for move in empty}
 
     def replaceable(move: Move) -> bool:
-        for via, first in leaving[move.wagon_id, move.start].items():
+        for via, first in leaving.get((move.wagon_id, move.start), {}).items():
             second = leaving.get((move.wagon_id, via), {}).get(move.end)
             if second is None or via[0] in yard_room or scarce[id(second)]:
                 continue

@@ -150,7 +150,12 @@ class RouteBook:
         return edges
 
     def graph(
-        self, gauges: tuple[int, ...], technology: str = "none", form: str = "", wired_only: bool = False
+        self,
+        gauges: tuple[int, ...],
+        technology: str = "none",
+        form: str = "",
+        wired_only: bool = False,
+        closed: frozenset[str] = frozenset(),
     ) -> _Graph:
         """The rail network as one type sees it.
 
@@ -164,12 +169,18 @@ class RouteBook:
             Cargo form carried, which some handlings refuse; "" when empty.
         wired_only
             Keep electrified links only.
+        closed
+            Links left out.
         """
         if technology == "none":
             form = ""
-        key = gauges, technology, form, wired_only
+        key = gauges, technology, form, wired_only, closed
         if key not in self._graphs:
-            links = [(t, e) for t, e, wired in self._link_edges if t[1] in gauges and (wired or not wired_only)]
+            links = [
+                (tail, edge)
+                for tail, edge, wired in self._link_edges
+                if tail[1] in gauges and (wired or not wired_only) and edge.asset not in closed
+            ]
             changes = [] if technology == "none" else self._change_edges(technology, form)
             changes = [(t, e) for t, e in changes if t[1] in gauges and e.head[1] in gauges]
             self._graphs[key] = _Graph(links + changes)

@@ -65,6 +65,9 @@ def unserved_reasons(
         order_id = row["order_id"]
         if order_id not in left:
             continue
+        if order_id not in moves.orders:
+            reasons[order_id] = f"its last day, {row['due_day']}, was over when the plan was taken up"
+            continue
         reason = "" if mine[order_id] else _out_of_reach(problem, moves, row)
         reason = reason or _no_train(moves, order_id, mine[order_id], room)
         price = None if prices is None else prices.get(order_id)
@@ -109,7 +112,9 @@ def hindrance(
     problem: RollingStock, book: RouteBook, moves: Moves, wagon: Mapping[str, Any], row: Mapping[str, Any]
 ) -> Hindrance:
     """The first of four things that keep a type from an order which no run of it serves."""
-    order, wagon_id = moves.orders[row["order_id"]], wagon["wagon_id"]
+    order, wagon_id = moves.orders.get(row["order_id"]), wagon["wagon_id"]
+    if order is None:
+        return "late"
     if wagon_id not in order.suited:
         return "suit"
     goods = problem.table("commodities").set_index("commodity_id")
@@ -127,9 +132,9 @@ def _origin(problem: RollingStock, row: Mapping[str, Any]) -> str:
 
 
 def _place_and_days(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
-    window = moves.orders[row["order_id"]].window
+    first, last = max(moves.first, int(row["release_day"])), min(int(row["due_day"]), moves.days - 1)
     name = _origin(problem, row)
-    return f"at {name} on day {window[0]} to {window[-1]}"
+    return f"at {name} on day {first} to {last}"
 
 
 def _by_price(problem: RollingStock, fleet: _Fleet, row: Mapping[str, Any], price: float) -> str:
@@ -228,11 +233,7 @@ def _no_train(
     """Names the sections that leave no room for one more wagon, where that holds for every run of every day."""
     full: set[str] = set()
     for move in mine:
-        kind = moves.types[move.wagon_id]
-        first = kind.first_day[move.start]
-        for day in moves.orders[order_id].window:
-            if day < first:
-                continue
+        for day in moves.departures(move):
             tight = {
                 link
                 for link, backward in move.way.links

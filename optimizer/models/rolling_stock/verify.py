@@ -15,6 +15,7 @@ from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.verify_facts import Facts, Place, as_written, filled
 from optimizer.models.rolling_stock.verify_works import (
     WORKS,
+    check_begun,
     check_intake,
     check_load,
     check_wear,
@@ -77,6 +78,8 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
     _check_trains(facts, passing, found)
     found += check_intake(facts, runs)
     found += check_wear(facts, runs, hires)
+    if problem.past is not None:
+        found += check_begun(problem.begun_day, problem.past, solution)
     if cost is not None and abs(as_written(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
         found.append(
             Violation("claimed cost is not the cost of the plan", "cost", float(as_written(cost) - total), "USD")
@@ -145,7 +148,10 @@ def _check_run(facts: Facts, run: Mapping[str, Any], passing: Passing) -> tuple[
         broken("departure outside the horizon", 1, "days")
     at, hours, length, usd, abroad = start, Fraction(0), Fraction(0), Fraction(0), Fraction(0)
     home = wagon["home_country"] if filled(wagon["home_country"]) else ""
+    closed = facts.closed_on(depart)
     for asset in run["path"]:
+        if asset in closed:
+            found.append(Violation("link is closed on the day of departure", f"{name}, {asset}", count, "wagons"))
         step = facts.step(asset, at, wagon, form)
         if isinstance(step, str):
             found.append(Violation(step, f"{name}, {asset}", 1, "run"))
@@ -160,7 +166,7 @@ def _check_run(facts: Facts, run: Mapping[str, Any], passing: Passing) -> tuple[
     if at != end or not run["path"]:
         broken("path does not end where the run does")
         return found, Fraction(0)
-    least = facts.fastest(start, end, wagon, form)
+    least = facts.fastest(start, end, wagon, form, closed)
     if least is None or hours + length / 10**9 > least + Fraction(1, 10**9):
         broken("path is not the fastest", float(hours - (least or 0)), "hours")
     days = hours / as_written(facts.settings.hours_per_day) + (

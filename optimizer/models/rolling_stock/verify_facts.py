@@ -44,11 +44,16 @@ class Facts:
         self.accepts = {row["commodity_id"]: set(row["accepts_residues"]) for row in table["commodities"]}
         self.works = {row["work_id"]: row for row in table["wagon_works"]}
         self.suits = {(row["wagon_id"], row["commodity_id"]) for row in table["wagon_suits"]}
+        self.closures = [(closure.link_id, closure.first_day, closure.last_day) for closure in problem.closed]
         self._home: dict[Any, dict[Place, Fraction]] = {}
         self._places: dict[str, frozenset[Place]] = {}
         self._fastest: dict[Any, dict[Place, Fraction]] = {}
         self._edges: dict[Any, dict[Place, list[tuple[Place, Fraction]]]] = {}
         self._at: dict[Place, list[str]] = defaultdict(list)
+
+    def closed_on(self, day: int) -> frozenset[str]:
+        """Links closed for those who depart on a day."""
+        return frozenset(link for link, first, last in self.closures if first <= day <= last)
 
     def border_h(self, here: str, there: str) -> Fraction:
         best, dwell = -1, Fraction(0)
@@ -99,13 +104,15 @@ class Facts:
             )
         return "link or handling is not in force"
 
-    def fastest(self, start: Place, end: Place, wagon: Mapping[str, Any], form: str) -> Fraction | None:
-        """Least hours (plus a billionth per km) between two places for a type."""
+    def fastest(
+        self, start: Place, end: Place, wagon: Mapping[str, Any], form: str, closed: frozenset[str]
+    ) -> Fraction | None:
+        """Least hours (plus a billionth per km) between two places for a type, over links that are not closed."""
         form = form if wagon["gauge_change"] != "none" else ""
-        network = tuple(sorted(wagon["gauges_mm"])), wagon["gauge_change"], form
+        network = tuple(sorted(wagon["gauges_mm"])), wagon["gauge_change"], form, closed
         if network not in self._edges:
             edges: dict[Place, list[tuple[Place, Fraction]]] = defaultdict(list)
-            for asset in (*self.links, *self.handlings):
+            for asset in (*(self.links.keys() - closed), *self.handlings):
                 for at in self._ends(asset):
                     step = self.step(asset, at, wagon, form)
                     if not isinstance(step, str):

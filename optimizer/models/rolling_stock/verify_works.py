@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from optimizer.models.rolling_stock.verify_facts import Facts, as_written, filled
-from optimizer.result import Violation
+from optimizer.result import Solution, Violation
 
 WORKS = ("cleaning", "maintenance")
 
@@ -82,6 +82,25 @@ def check_intake(facts: Facts, runs: Sequence[Mapping[str, Any]]) -> list[Violat
             found.append(
                 Violation("more wagons than the work takes in", f"{work_id} on day {day}", wagons - room, "wagons")
             )
+    return found
+
+
+def check_begun(day: int, past: Solution, solution: Solution) -> list[Violation]:
+    """What left before a running plan was taken up has left."""
+    found = []
+    for name, when in (("runs", "depart_day"), ("hires", "day")):
+        columns = [column for column in past[name].columns if column != "run_id"]
+        before, after = (
+            Counter(
+                tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row)
+                for row in table.loc[table[when] < day, columns].itertuples(index=False)
+            )
+            for table in (past[name], solution[name])
+        )
+        changed = (before - after).total() + (after - before).total()
+        if changed:
+            rule = f"{name} before the plan was taken up are not those of the running plan"
+            found.append(Violation(rule, f"day {day}", changed, name))
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, NamedTuple, get_args
 
 from optimizer.models.rolling_stock.homeward import Homeward
 from optimizer.models.rolling_stock.routes import Place, Way
+from optimizer.result import Solution
 
 Kind = Literal["loaded", "empty", "cleaning", "maintenance"]
 Unit = Literal["wagons", "gross_t", "length_m"]
@@ -78,6 +79,7 @@ class Move:
     """A run or a work without its day: ``usd`` is the cost of one wagon, ``days`` pass until it is free again.
 
     The cost holds what the run adds to what is owed to the home railway, and may lie below zero on the way home.
+    ``on`` are the days it may leave on, where links are closed on some; None: on all.
     """
 
     wagon_id: str
@@ -88,6 +90,7 @@ class Move:
     days: int
     usd: Fraction
     kind: Kind
+    on: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,23 @@ class Wear:
 class Moves:
     """Everything the wagon models are built from.
 
-    ``empty`` holds empty runs and works. ``owed_usd`` is what the fleet owes the home railways where it stands at
-    first: part of every plan's cost.
+    Attributes
+    ----------
+    orders
+        Those with tonnes left to carry and a day left to leave on.
+    empty
+        Empty runs and works.
+    owed_usd
+        Part of every plan's cost: what the fleet owes the home railways where it stands at first, and what a running
+        plan has spent and can no longer carry.
+    first
+        Day on which planning begins.
+    hired
+        (type, spot) -> wagons on hire from there when planning begins.
+    past
+        Runs and hires that are part of every plan; None: there are none.
+    lost_t
+        Order -> tonnes a running plan can no longer carry.
     """
 
     days: int
@@ -152,3 +170,20 @@ class Moves:
     link_room: Mapping[str, Room]
     owed_usd: Fraction
     wear: tuple[Wear, ...] = field(default=())
+    first: int = 0
+    hired: Mapping[tuple[str, Spot], int] = field(default_factory=dict)
+    past: Solution | None = field(default=None, repr=False)
+    lost_t: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def departures(self, move: Move) -> Iterator[int]:
+        """Days on which a move may leave."""
+        first = self.types[move.wagon_id].first_day[move.start]
+        window = self.orders[move.order_id].window if move.order_id else range(self.days - move.days)
+        for day in range(max(first, window.start), window.stop):
+            if move.on is None or day in move.on:
+                yield day
+
+    def kept_on_hire(self) -> dict[tuple[str, Spot, int], int]:
+        """(type, spot, day) -> wagons on hire where nothing moves any more and none is handed back."""
+        days = range(self.first, self.days)
+        return {(kind, spot, day): units for (kind, spot), units in self.hired.items() for day in days if units}

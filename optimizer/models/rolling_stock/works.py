@@ -8,14 +8,17 @@ for each other: a reservoir that runs empty with kilometres or days under way an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from optimizer.data.columns import is_blank
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import Way, exact
 from optimizer.models.rolling_stock.wagon_data import Kind, Move, WagonType, Wear
+
+if TYPE_CHECKING:
+    from optimizer.models.rolling_stock.past import Past
 
 
 class Residues:
@@ -67,8 +70,8 @@ def work_moves(problem: RollingStock, kind: WagonType, works: list[Mapping[str, 
     return found
 
 
-def wear_of(problem: RollingStock, row: Mapping[str, Any]) -> list[Wear]:
-    """What limits the wagons of a type between two visits to a workshop."""
+def wear_of(problem: RollingStock, row: Mapping[str, Any], past: Past, km: Callable[[Any], Fraction]) -> list[Wear]:
+    """What limits the wagons of a type between two visits to a workshop; ``km`` of a run that has left."""
     found = []
     units: tuple[Literal["km", "days"], ...] = ("km", "days")
     for unit in units:
@@ -78,8 +81,17 @@ def wear_of(problem: RollingStock, row: Mapping[str, Any]) -> list[Wear]:
         for stock in problem.table("fleet").to_dict("records"):
             if stock["type_id"] == row["wagon_id"]:
                 day, rest = int(stock["from_day"]), every - exact(stock[f"{unit}_since_maintenance"])
+                day = max(day, past.first)
                 left[day] = left.get(day, Fraction(0)) + rest * int(stock["units"])
         hired = Fraction(1) if unit == "days" else _most_km_a_day(problem, row)
+        gone = hired * past.hire_days.get(row["wagon_id"], 0)
+        for run in past.runs.get(row["wagon_id"], ()):
+            length = {"maintenance": -every, "cleaning": Fraction(0)}.get(run["kind"])
+            if length is None:
+                length = km(run) if unit == "km" else Fraction(int(run["arrive_day"]) - int(run["depart_day"]))
+            gone -= length * int(run["wagons"])
+        if gone:
+            left[past.first] = left.get(past.first, Fraction(0)) + gone
         found.append(Wear(row["wagon_id"], unit, every, left, hired))
     return found
 
