@@ -15,10 +15,11 @@ from optimizer.models.rolling_stock.homeward import NOTHING, Homeward
 from optimizer.models.rolling_stock.past import Past, past_of
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.pruning import without_replaceable
+from optimizer.models.rolling_stock.residues import Residues
 from optimizer.models.rolling_stock.rooms import link_rooms, yard_rooms
 from optimizer.models.rolling_stock.routes import Place, RouteBook, Way, exact
 from optimizer.models.rolling_stock.wagon_data import Move, Moves, Orders, Spot, WagonType, Wear
-from optimizer.models.rolling_stock.works import Residues, wear_of, work_moves, works_of
+from optimizer.models.rolling_stock.works import wear_of, work_moves, works_of
 
 __all__ = ["Move", "Moves", "Orders", "OutOfTimeError", "Spot", "WagonType", "Wear", "wagon_moves"]
 

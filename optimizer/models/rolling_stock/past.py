@@ -14,9 +14,9 @@ from typing import Any
 
 from optimizer.errors import UsageError
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.residues import Residues
 from optimizer.models.rolling_stock.routes import exact
 from optimizer.models.rolling_stock.wagon_data import Spot
-from optimizer.models.rolling_stock.works import Residues
 from optimizer.result import Solution
 
 

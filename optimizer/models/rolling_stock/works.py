@@ -8,36 +8,15 @@ for each other: a reservoir that runs empty with kilometres or days under way an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from optimizer.data.columns import is_blank
+from optimizer.models.rolling_stock.past import Past
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import Way, exact
 from optimizer.models.rolling_stock.wagon_data import Kind, Move, WagonType, Wear
-
-if TYPE_CHECKING:
-    from optimizer.models.rolling_stock.past import Past
-
-
-class Residues:
-    """Which load may follow which."""
-
-    def __init__(self, problem: RollingStock) -> None:
-        goods = problem.table("commodities").to_dict("records")
-        self._left = {row["commodity_id"]: row["residue"] for row in goods}
-        self._accepted = {row["commodity_id"]: frozenset(row["accepts_residues"]) for row in goods}
-
-    def left_by(self, commodity_id: str) -> str:
-        return str(self._left[commodity_id])
-
-    def taken(self, commodity_id: str, layers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """(residue before, residue after) of the wagons that a load may go into."""
-        own = self._left[commodity_id]
-        for before in layers:
-            if not before or before == own or before in self._accepted[commodity_id]:
-                yield before, own or before
 
 
 def works_of(problem: RollingStock, wagon_id: str, kind: str) -> list[Mapping[str, Any]]:
