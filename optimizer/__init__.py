@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any
 from optimizer import display
 
 if TYPE_CHECKING:
-    from optimizer.api import FAMILIES, certificate, explain, export, read, solve, verify, write
+    from optimizer.api import (
+        FAMILIES,
+        certificate,
+        explain,
+        export,
+        read,
+        replan,
+        size_fleet,
+        solve,
+        verify,
+        worth_of_one_more,
+        write,
+    )
     from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
     from optimizer.models.gauge_choice.problem import GaugeChoice
     from optimizer.models.port_choice.problem import PortChoice
@@ -43,14 +55,29 @@ __all__ = [
     "export",
     "read",
     "read_result",
+    "replan",
+    "size_fleet",
     "solve",
     "verify",
+    "worth_of_one_more",
     "write",
     "write_result",
 ]
 
 _HOMES = {
-    "optimizer.api": ("FAMILIES", "certificate", "explain", "export", "read", "solve", "verify", "write"),
+    "optimizer.api": (
+        "FAMILIES",
+        "certificate",
+        "explain",
+        "export",
+        "read",
+        "replan",
+        "size_fleet",
+        "solve",
+        "verify",
+        "worth_of_one_more",
+        "write",
+    ),
     "optimizer.errors": ("InstanceError", "OptimizerError", "ResultError", "UsageError", "VerificationError"),
     "optimizer.models.gauge_choice.problem": ("GaugeChoice",),
     "optimizer.models.port_choice.problem": ("PortChoice",),

@@ -1,4 +1,4 @@
-"""Read, write, solve, verify, explain and export, the same for every family."""
+"""Read, write, solve, verify, explain, re-plan and export, the same for every family; how many wagons."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.errors import ResultError, UsageError, VerificationError, did_you_mean
-from optimizer.models.family import Explanation, Family, Inquiry, Problem, SolveOptions, Table
-from optimizer.result import Progress, ProgressLog, Result, Solution, Status, Violation, relative_gap
+from optimizer.models.family import Explanation, Family, Inquiry, News, Problem, Replanned, SolveOptions, Table
+from optimizer.result import Outcome, Progress, ProgressLog, Result, Solution, Status, Violation, relative_gap
+
+if TYPE_CHECKING:
+    from optimizer.models.rolling_stock.fleet import Sizing, Worth
+    from optimizer.models.rolling_stock.problem import RollingStock
 
 TOLERANCE = 1e-6
 """Relative tolerance when claims are compared."""
@@ -145,22 +150,28 @@ def solve(
 
     start = time.monotonic()
     outcome = family.methods[method](problem, options)
-    runtime_s = time.monotonic() - start
+    return _checked(family, problem, method, outcome, options, time.monotonic() - start, log)
 
-    corridor = problem.corridor
+
+def _checked(
+    family: Family, problem: Problem, method: str, outcome: Outcome, options: SolveOptions, runtime_s: float,
+    log: ProgressLog,
+) -> Result:  # fmt: skip
+    """The result of a run, once its plan is verified."""
+    corridor, solver = problem.corridor, options.solver or ""
     result = Result(
         family=family.name,
         method=method,
         solver=solver,
         status=outcome.status,
         runtime_s=runtime_s,
-        seed=seed,
+        seed=options.seed,
         instance_name=corridor.name,
         instance_hash=corridor.instance.hash,
         scenario=corridor.scenario,
         options=dict(problem.options),
-        time_limit_s=time_limit_s,
-        gap_asked=gap,
+        time_limit_s=options.time_limit_s,
+        gap_asked=options.gap,
         solution=outcome.solution,
         cost=outcome.cost,
         bound=outcome.bound,
@@ -253,6 +264,131 @@ def explain(
     assert result.cost is not None  # as there is a plan
     bound = -math.inf if result.bound is None else result.bound
     return family.explain(problem, result.solution, Inquiry(subject, forced, avoid, options, result.cost, bound))
+
+
+def replan(
+    problem: Problem,
+    result: Result,
+    at: int,
+    *,
+    closures: Sequence[str] = (),
+    late_min: Mapping[str, int] | None = None,
+    lost_min: Mapping[str, tuple[int, int]] | None = None,
+    change_usd: float | None = None,
+    time_limit_s: float | None = None,
+    gap: float = 0.0,
+    seed: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[Result, Replanned]:
+    """
+    Take a running plan up after news: what began before stands, and little else moves.
+
+    Parameters
+    ----------
+    at
+        Day (wagons) or minute (terminals) of the news.
+    closures
+        Wagons: links closed from then on, ``LINK``, or on some days, ``LINK:first-last``.
+    late_min, lost_min
+        Terminals: train -> minutes late; crane -> first minute it does not work, and first minute it works again.
+    change_usd
+        What a change must save besides; None for the family's own figure.
+
+    Returns
+    -------
+    The new result, its plan verified, and what changed. The problem it answers is ``Replanned.problem``.
+
+    Raises
+    ------
+    UsageError
+        The family's plans are not taken up, or the news do not fit.
+    ResultError
+        The result has no plan, or belongs to another problem.
+    """
+    family = FAMILIES.of(problem)
+    check_same_problem(result, problem)
+    if family.replan is None:
+        raise UsageError(f"plans of {family.name} are not taken up while they run; solve again")
+    if result.solution is None or result.cost is None:
+        raise ResultError(f"the result is {result.status} and holds no plan to take up")
+    check_limits(time_limit_s, gap, seed)
+    if change_usd is not None and not (math.isfinite(change_usd) and change_usd >= 0):
+        raise UsageError(f"the price of a change is {change_usd}, expected USD, 0 or more")
+    log = ProgressLog(on_progress)
+    options = SolveOptions(result.solver, time_limit_s, gap, seed, log, stop or threading.Event())
+    news = News(at, tuple(closures), late_min or {}, lost_min or {}, change_usd, result.cost)
+    start = time.monotonic()
+    found = family.replan(problem, result.solution, news, options)
+    runtime_s = time.monotonic() - start
+    return _checked(family, found.problem, "replan", found.outcome, options, runtime_s, log), found
+
+
+def size_fleet(
+    problem: RollingStock,
+    *,
+    life_years: float = 25.0,
+    upkeep_share: float = 0.0,
+    from_scratch: bool = False,
+    time_limit_s: float | None = None,
+    gap: float = 1e-4,
+    stop: threading.Event | None = None,
+) -> Sizing:
+    """
+    How many wagons of which type to buy, besides hiring as the instance allows.
+
+    Parameters
+    ----------
+    life_years, upkeep_share
+        Years over which a wagon is paid off; upkeep a year over its purchase price.
+    from_scratch
+        Without the wagons of the fleet table, which then only says where types can stand.
+    time_limit_s
+        Seconds for each of two solves: the fleet, then its plan.
+
+    Raises
+    ------
+    UsageError
+        Locomotives, no type with a purchase price, or figures that mean nothing.
+    VerificationError
+        The plan breaks a rule: a defect.
+    """
+    from optimizer.models.rolling_stock.fleet import size_fleet as size
+
+    check_limits(time_limit_s, gap, 0)
+    if not (math.isfinite(life_years) and life_years > 0 and math.isfinite(upkeep_share) and upkeep_share >= 0):
+        raise UsageError(f"life is {life_years} years and upkeep {upkeep_share}, expected more than 0, and 0 or more")
+    options = SolveOptions(None, time_limit_s, gap, stop=stop or threading.Event())
+    return size(problem, options, life_years=life_years, upkeep_share=upkeep_share, from_scratch=from_scratch)
+
+
+def worth_of_one_more(
+    problem: RollingStock,
+    what: Sequence[str] = (),
+    *,
+    time_limit_s: float | None = None,
+    gap: float = 1e-4,
+    stop: threading.Event | None = None,
+) -> Iterator[Worth]:
+    """
+    What one more wagon, train a day or locomotive saves, one after the other, by solving again with it.
+
+    Parameters
+    ----------
+    what
+        Types of wagon or locomotive, and links whose trains a day are limited; none for all that could matter.
+    time_limit_s
+        Seconds for every solve.
+
+    Raises
+    ------
+    UsageError
+        A name that is neither, or limits that mean nothing.
+    """
+    from optimizer.models.rolling_stock.fleet import worth_of_one_more as worth
+
+    check_limits(time_limit_s, gap, 0)
+    return worth(problem, SolveOptions(None, time_limit_s, gap, stop=stop or threading.Event()), what)
 
 
 def certificate(problem: Problem, result: Result) -> Table:

@@ -22,6 +22,7 @@ COMMANDS = {
     "info": "Summarise an instance under a scenario.",
     "solve": "Solve a family on an instance.",
     "explain": "Say why a lane, order or load fares as it does in a result, and what else it could do.",
+    "replan": "Take up a plan that is being carried out: links closed, trains late, cranes lost.",
     "verify": "Check a stored result against its instance.",
     "report": "Write a report of results as one HTML file: map, charts, tables.",
     "tables": "Write a plan's tables as .xlsx, CSV or Parquet, its routes as .geojson.",

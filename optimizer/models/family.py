@@ -85,6 +85,49 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class News:
+    """What has happened to a plan that is being carried out.
+
+    Attributes
+    ----------
+    at
+        Day (wagons) or minute (terminals) of the news; what began before stands.
+    closures
+        Links closed from then on, ``LINK``, or on some days, ``LINK:first-last``.
+    late_min
+        Train -> minutes it arrives late.
+    lost_min
+        Crane -> first minute it does not work, and first minute it works again.
+    change_usd
+        What a change must save besides; None: as much as the family thinks fit.
+    cost
+        Of the plan, USD; not a number where it is not known.
+    """
+
+    at: int
+    closures: Sequence[str] = ()
+    late_min: Mapping[str, int] = field(default_factory=dict)
+    lost_min: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    change_usd: float | None = None
+    cost: float = math.nan
+
+
+@dataclass(frozen=True)
+class Replanned:
+    """A plan taken up and changed: the problem it now answers, the outcome, and what changed, in words and tables.
+
+    ``kept`` says whether the problem can be made again from the instance and its options, so that a stored result can
+    be verified.
+    """
+
+    problem: Any
+    outcome: Outcome
+    sentences: Sequence[str]
+    tables: Sequence[Table]
+    kept: bool = True
+
+
+@dataclass(frozen=True)
 class Family:
     """One family of decisions.
 
@@ -112,6 +155,9 @@ class Family:
         ``explain(problem, solution, inquiry)``: why a subject fares as it does, and what else it could do; raises
         UsageError when there is no such subject, or what is forced or avoided does not exist. None: the family has
         no subjects to explain.
+    replan
+        ``replan(problem, solution, news, options)``: the plan taken up and changed; raises UsageError for news that do
+        not fit. None: plans of the family are not carried out day by day.
     """
 
     name: str
@@ -125,3 +171,4 @@ class Family:
     report: Callable[[Any, Solution], Sequence[Table]]
     proofs: Mapping[str, str] = field(default_factory=dict)
     explain: Callable[[Any, Solution, Inquiry], Explanation] | None = None
+    replan: Callable[[Any, Solution, News, SolveOptions], Replanned] | None = None

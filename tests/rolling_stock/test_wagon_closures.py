@@ -21,7 +21,7 @@ from optimizer.models.rolling_stock.layout import lay_out
 from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 
-EASY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+EASY = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 EXACT = FAMILY.methods["exact"]
 
 

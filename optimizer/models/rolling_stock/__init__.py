@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from optimizer.models.family import Explanation, Family, Inquiry, SolveOptions
+from optimizer.models.family import Explanation, Family, Inquiry, News, Replanned, SolveOptions
 from optimizer.models.rolling_stock.problem import SOLUTION_TABLES, RollingStock
 from optimizer.result import Outcome, Solution, Violation
 
@@ -78,6 +78,12 @@ def _explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Exp
     return explain(problem, solution, inquiry)
 
 
+def _replan(problem: RollingStock, solution: Solution, news: News, options: SolveOptions) -> Replanned:
+    from optimizer.models.rolling_stock.replan import replan
+
+    return replan(problem, solution, news, options)
+
+
 FAMILY = Family(
     name="rolling-stock",
     problem=RollingStock,
@@ -89,9 +95,11 @@ FAMILY = Family(
     kpis=_kpis,
     report=_report,
     explain=_explain,
+    replan=_replan,
     proofs={
         "engine": "least costs of parts of the horizon at prices that join them, or the dual bound of the exact method",
         "exact": "dual bound of the linear relaxation, or of the last search that looked at all plans",
         "crosscheck": "dual bound of the second formulation",
+        "replan": "prices of the old plan or of the relaxation of the rest, made valid; for plans that begin alike",
     },
 )

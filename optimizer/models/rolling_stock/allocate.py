@@ -47,7 +47,7 @@ class _Search:
         self.runs: dict[Any, int] = {}
         self.on_hire: dict[Any, int] = {}
         self.relaxed_usd, self.relaxed_left = 0.0, dict[str, float]()
-        if all(variable.upBound for variable in model.unserved.values()):
+        if all(variable.upBound for variable in model.unserved.values()) and not model.moves.overfilled():
             self.offer({}, model.moves.kept_on_hire())  # nothing moves
 
     def left_s(self) -> float | None:
@@ -214,6 +214,8 @@ def what_is_missing(problem: RollingStock, moves: Moves, search: _Search) -> tup
     """Which orders cannot all be carried: the plan that leaves the fewest tonnes behind, in words."""
     from optimizer.models.rolling_stock.report import describe_unserved
 
+    if not problem.serve_all:
+        return (no_room(moves),)
     elastic = build(replace(problem, serve_all=False), moves)
     tonnes = pulp.lpSum(elastic.unserved.values())
     elastic.programme.setObjective(tonnes)
@@ -229,6 +231,12 @@ def what_is_missing(problem: RollingStock, moves: Moves, search: _Search) -> tup
     runs = {key: round(v.value()) for key, v in elastic.run.items() if round(v.value()) > 0}
     on_hire = {key: round(v.value()) for key, v in elastic.hire.items() if round(v.value()) > 0}
     return tuple(describe_unserved(problem, moves, plan_tables(moves, runs, on_hire)))
+
+
+def no_room(moves: Moves) -> str:
+    """Words for a running plan whose wagons, as they are under way, fit nowhere."""
+    yards = ", ".join(moves.overfilled())
+    return f"the wagons under way find no room in the yards of {yards}; they cannot be held back"
 
 
 def export(problem: RollingStock, path: Path) -> None:

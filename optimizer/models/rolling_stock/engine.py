@@ -23,6 +23,7 @@ from optimizer.models.rolling_stock.flows import Flows, TypeNetworks
 from optimizer.models.rolling_stock.insertion import LEAST_GAIN_USD, Insertion, near_moves
 from optimizer.models.rolling_stock.layout import Array, Layout, expand, lay_out
 from optimizer.models.rolling_stock.moves import Moves, OutOfTimeError, wagon_moves
+from optimizer.models.rolling_stock.price_tables import price_tables
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved, link_use
 from optimizer.models.rolling_stock.rounding import SPARE, WholePlan, breaks_rules, round_loads, route_all, route_tolled
@@ -62,7 +63,7 @@ class Search:
         self.started = time.perf_counter() if started is None else started
         self.options, self.problem = options, problem
         self.moves = moves or wagon_moves(problem)
-        self.cost = float(plan_cost(self.moves, {}, self.moves.kept_on_hire()))  # nothing moves
+        self.cost = _standing_usd(self.moves)
         self.bound = 0.0
         self.plan: WholePlan | None = None
         self.prices: Prices | None = None
@@ -100,7 +101,13 @@ class Search:
     def tell(self) -> None:
         if self.options.on_progress is not None:
             elapsed = time.perf_counter() - self.started
-            self.options.on_progress(Progress(self.cost, min(self.bound, self.cost), elapsed))
+            cost = self.cost if np.isfinite(self.cost) else None
+            self.options.on_progress(Progress(cost, min(self.bound, self.cost), elapsed))
+
+
+def _standing_usd(moves: Moves) -> float:
+    """Cost of the plan in which nothing moves; inf where the wagons of a running plan then overfill a yard."""
+    return float("inf") if moves.overfilled() else float(plan_cost(moves, {}, moves.kept_on_hire()))
 
 
 def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
@@ -121,17 +128,19 @@ def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     try:
         moves = wagon_moves(problem, over=over)
     except OutOfTimeError:
-        return _nothing_moves(problem)
+        return nothing_moves(problem)
     if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
         return solve_exact(problem, options, moves)
     return solve_by_parts(problem, options, moves, started)
 
 
-def _nothing_moves(problem: RollingStock) -> Outcome:
+def nothing_moves(problem: RollingStock) -> Outcome:
     """The plan for a time limit that does not even last to look at the ways; every part of a cost is 0 or more."""
     if problem.serve_all:
         return Outcome(Status.NO_SOLUTION, bound=0.0)
     moves = wagon_moves(problem, runs=False)
+    if moves.overfilled():
+        return Outcome(Status.NO_SOLUTION, bound=0.0)
     on_hire = moves.kept_on_hire()
     solution = dict(plan_tables(moves, {}, on_hire))
     solution["unserved"] = solution["unserved"].assign(reason="there was no time to look for wagons")
@@ -155,7 +164,7 @@ def solve_by_parts(
     lay = search.layout
     search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
     relaxation = Relaxation(lay, search.bounds)
-    if lay.num_states <= INTERIOR_STATES and lay.num_orders <= INTERIOR_ORDERS:
+    if is_small(lay):
         _relax(search, relaxation, Amounts.none(lay))
     else:
         _approach(search, relaxation)
@@ -166,6 +175,8 @@ def solve_by_parts(
 
 def outcome(search: Search) -> Outcome:
     """Tables of the best plan, with its exact cost."""
+    if not np.isfinite(search.cost):
+        return Outcome(Status.NO_SOLUTION, bound=search.bound)
     runs, on_hire = _runs(search) if search.plan is not None else ({}, search.moves.kept_on_hire())
     cost = float(plan_cost(search.moves, runs, on_hire))
     bound = min(search.bound, cost)
@@ -173,6 +184,8 @@ def outcome(search: Search) -> Outcome:
     solution = plan_tables(search.moves, runs, on_hire)
     left = dict(zip(solution["unserved"]["order_id"], solution["unserved"]["quantity_t"], strict=True))
     solution = tell_unserved(search.problem, search.moves, solution, _prices_of_unserved(search, left))
+    if search.prices is not None:
+        solution = {**solution, **price_tables(search.layout, search.prices)}
     return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, solution, cost, bound)
 
 
@@ -213,8 +226,21 @@ def _release(layout: Layout) -> Array:
     return first
 
 
+def is_small(layout: Layout) -> bool:
+    """Whether the interior point method takes the relaxation as it is."""
+    return layout.num_states <= INTERIOR_STATES and layout.num_orders <= INTERIOR_ORDERS
+
+
 def _relax(search: Search, relaxation: Relaxation, amounts: Amounts | None = None) -> None:
     """Rounds of the relaxation by interior point, then a plan."""
+    amounts = relax_rounds(search, relaxation) or amounts
+    if amounts is not None:
+        _plan_from(search, amounts)
+
+
+def relax_rounds(search: Search, relaxation: Relaxation) -> Amounts | None:
+    """Rounds of the relaxation by interior point until it asks for nothing more; the last amounts."""
+    amounts = None
     part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
     for _ in range(MOST_ROUNDS):
         if search.over():
@@ -230,8 +256,7 @@ def _relax(search: Search, relaxation: Relaxation, amounts: Amounts | None = Non
         took = time.perf_counter() - begun
         if left is not None and INTERIOR_SHARE * (left - took) < LONGER * took:
             break  # the next round would not end in time
-    if amounts is not None:
-        _plan_from(search, amounts)
+    return amounts
 
 
 def _approach(search: Search, relaxation: Relaxation) -> None:
@@ -352,7 +377,7 @@ def _search_windows(search: Search, relaxation: Relaxation) -> None:
 def _improve(search: Search, relaxation: Relaxation, nets: TypeNetworks, part: Part, prices: Prices) -> bool:
     lay, plan = search.layout, search.plan
     assert plan is not None
-    now = _as_amounts(plan.wagons, plan.flows)
+    now = as_amounts(plan.wagons, plan.flows)
     fixed = now.before(lay, part.first, part.orders)
     best = np.full(lay.num_orders, np.inf)
     np.minimum.at(best, lay.choice_order, prices.price / lay.load_t[lay.choice_type])
@@ -373,5 +398,5 @@ def _improve(search: Search, relaxation: Relaxation, nets: TypeNetworks, part: P
     return search.offer(route_all(nets, wagons))
 
 
-def _as_amounts(wagons: Array, flows: Flows) -> Amounts:
+def as_amounts(wagons: Array, flows: Flows) -> Amounts:
     return Amounts(wagons.astype(float), flows.empty.astype(float), flows.stand.astype(float), flows.hire.astype(float))

@@ -52,6 +52,7 @@ def explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Expl
     inquiry = replace(
         inquiry, options=replace(inquiry.options, time_limit_s=inquiry.options.time_limit_s or TIME_LIMIT_S)
     )
+    problem = problem.begun(solution)
     if problem.stock == "locomotives":
         return _explain_train(problem, solution, inquiry)
     orders = {row["order_id"]: row for row in problem.table("orders").to_dict("records")}

@@ -16,6 +16,8 @@ from optimizer.models.rolling_stock.bounds import Tolled
 from optimizer.models.rolling_stock.bounds_kernels import raise_values
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion_kernels import (
+    carry,
+    give_up,
     improve_orders,
     load_all,
     supply_all,
@@ -94,6 +96,55 @@ class Insertion:
             return False
         self.mend(over)
         return True
+
+    def resume(self, wagons: Array, flows: Flows, value: Array, over: Callable[[], bool] = lambda: False) -> None:
+        """Begin with a plan that keeps every rule, its flows optimal or brought there; ``value`` (states,) is near.
+
+        Only without a plan so far (``idle=False``).
+        """
+        lay, flow = self.layout, self.flow
+        flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
+            wagons, flows.empty[self.moves], flows.hire, flows.stand
+        )  # fmt: skip
+        flow.value[: lay.num_states] = np.floor(value * SCALE)
+        self._fill_rooms()
+        if not settle_values(self.net, flow, lay.possible[self.moves], SETTLING_SWEEPS):
+            self.mend(over)
+
+    def carry(self, tail: int, head: int, units: int) -> tuple[int, list[int]]:
+        """
+        Send wagons that leave state ``tail`` to where they are missing, state ``head`` (-1 - type: after the horizon).
+
+        Where no way leads there in time, loads that wait for them are given up, the first ones first.
+
+        Returns
+        -------
+        How many find no way even so, and the loaded runs given up, one for each wagon
+        """
+        end = self.layout.num_states - 1 - head if head < 0 else head
+        given_up, left = list[int](), carry(self.net, self.flow, tail, end, units)
+        while left:
+            at, found = end, False
+            while not found and (choice := self._give_up(at)) >= 0:
+                given_up.append(choice)
+                at = int(self.net.head[choice])
+                found = not carry(self.net, self.flow, tail, at, 1)
+            if not found:
+                break
+            left -= 1
+        return left, given_up
+
+    def _give_up(self, state: int) -> int:
+        """Free a wagon for a state from the next loaded run that waits for it; its number, or -1."""
+        lay, flow = self.layout, self.flow
+        if state >= lay.num_states:
+            return -1
+        last = (state // lay.days + 1) * lay.days
+        waiting = np.flatnonzero((lay.choice_tail >= state) & (lay.choice_tail < last) & (flow.wagons > 0))
+        for choice in waiting[np.argsort(lay.choice_tail[waiting], kind="stable")]:
+            if give_up(self.net, flow, choice, state):
+                return int(choice)
+        return -1
 
     def too_full(self) -> tuple[Array, Array]:
         """(links, days) and (yards, days) whether more passes or stands than there is room for."""

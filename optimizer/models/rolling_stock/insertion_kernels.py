@@ -74,16 +74,32 @@ def supply_all(net: Network, flow: Flow, supply: np.ndarray) -> bool:  # pragma:
         if not supply[state]:
             continue
         end = net.sites * net.days + net.kind[state // net.days]
-        left = abs(supply[state])
         one, two = (state, end) if supply[state] > 0 else (end, state)
-        while left > 0:
-            clear(flow)
-            if shortest(net, flow, one, two, FAR - 1) == FAR:
-                return False
-            done = push(net, flow, one, two, left)
-            if not done:
-                return False
-            left -= done
+        if carry(net, flow, one, two, abs(supply[state])):
+            return False
+    return True
+
+
+@njit(cache=True)
+def carry(net: Network, flow: Flow, tail: int, head: int, left: int) -> int:  # pragma: no cover
+    """Send wagons from one node to another the cheapest way; how many find none."""
+    while left > 0:
+        clear(flow)
+        if shortest(net, flow, tail, head, FAR - 1) == FAR:
+            break
+        done = push(net, flow, tail, head, left)
+        if not done:
+            break
+        left -= done
+    return left
+
+
+@njit(cache=True)
+def give_up(net: Network, flow: Flow, choice: int, head: int) -> bool:  # pragma: no cover
+    """Take one wagon off a loaded run and send it to ``head``, so that it is missing where the run leads instead."""
+    if carry(net, flow, net.tail[choice], head, 1):
+        return False
+    _on_links(net, flow, choice, -1)
     return True
 
 

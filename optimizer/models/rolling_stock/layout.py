@@ -24,6 +24,8 @@ from optimizer.models.rolling_stock.rooms import weight
 from optimizer.models.rolling_stock.wagon_data import Unit
 
 Array = np.ndarray
+SIDES = False, True
+"""A link from -> to, and against it."""
 
 
 class Links(NamedTuple):
@@ -125,6 +127,16 @@ class Layout:
                 shut[move, list(on)] = False
         return shut
 
+    @property
+    def limit_keys(self) -> list[tuple[str, str, str]]:
+        """Link, direction and unit of each entry of ``link_limit``."""
+        return [
+            (link, words, unit)
+            for link, room in self.moves.link_room.items()
+            for words in ("forth", "back")
+            for unit in room.limit
+        ]
+
     @cached_property
     def kept_on_hire(self) -> Array:
         """(states,) wagons on hire where a running plan hands none back."""
@@ -175,7 +187,7 @@ def lay_out(moves: Moves) -> Layout:
     limits = {
         (link, side, unit): float(limit)
         for link, room in moves.link_room.items()
-        for side in (False, True)
+        for side in SIDES
         for unit, limit in room.limit.items()
     }
     yard_number = {node: at for at, node in enumerate(moves.yard_room)}

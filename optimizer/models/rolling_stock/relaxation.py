@@ -221,6 +221,11 @@ class Relaxation:
             np.array(low), np.array(high),
         )  # fmt: skip
 
+    @property
+    def num_roundings(self) -> int:
+        """Rows (6) and (7) of all orders."""
+        return len(self._order_rows[3])
+
     def everything(self) -> Part:
         """The whole programme."""
         return Part(0, self.layout.days, np.ones(self.layout.num_orders, dtype=bool))

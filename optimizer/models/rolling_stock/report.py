@@ -149,7 +149,7 @@ def _left_behind_table(problem: RollingStock, solution: Solution) -> Table:
     reasons = {row["order_id"]: row["reason"] for row in told if row.get("reason")}
     prices = {row["order_id"]: row.get("served_from_usd_per_t") for row in told}
     if untold := {order_id: tonnes for order_id, tonnes in left.items() if order_id not in reasons}:
-        reasons |= unserved_reasons(problem, untold, wagon_moves(problem))
+        reasons |= unserved_reasons(problem, untold, wagon_moves(problem.begun(solution)))
     orders = [order for order in problem.table("orders").to_dict("records") if order["order_id"] in left]
     rows = [
         [

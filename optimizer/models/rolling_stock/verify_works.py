@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from optimizer.models.rolling_stock.problem import WAGON_TABLES
 from optimizer.models.rolling_stock.verify_facts import Facts, as_written, filled
 from optimizer.result import Solution, Violation
 
@@ -89,7 +90,8 @@ def check_begun(day: int, past: Solution, solution: Solution) -> list[Violation]
     """What left before a running plan was taken up has left."""
     found = []
     for name, when in (("runs", "depart_day"), ("hires", "day")):
-        columns = [column for column in past[name].columns if column != "run_id"]
+        columns = [column for column in WAGON_TABLES[name].model_fields if column in solution[name]]
+        columns = [column for column in columns if column in past[name] and column != "run_id"]
         before, after = (
             Counter(
                 tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row)

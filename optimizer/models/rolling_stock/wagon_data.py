@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from typing import Literal, NamedTuple, get_args
 
 from optimizer.models.rolling_stock.homeward import Homeward
@@ -187,3 +188,16 @@ class Moves:
         """(type, spot, day) -> wagons on hire where nothing moves any more and none is handed back."""
         days = range(self.first, self.days)
         return {(kind, spot, day): units for (kind, spot), units in self.hired.items() for day in days if units}
+
+    def overfilled(self) -> list[str]:
+        """Yards that are too full where nothing moves any more; those of a running plan may be."""
+        stand: dict[str, dict[int, int]] = {node_id: {} for node_id in self.yard_room}
+        supplies = [item for kind in self.types.values() for item in kind.supply.items()]
+        for (spot, day), units in (*supplies, *(((spot, self.first), n) for (_, spot), n in self.hired.items())):
+            if spot.node_id in stand:
+                stand[spot.node_id][day] = stand[spot.node_id].get(day, 0) + units
+        return [
+            node_id
+            for node_id, change in stand.items()
+            if max(accumulate(change[day] for day in sorted(change)), default=0) > self.yard_room[node_id]
+        ]

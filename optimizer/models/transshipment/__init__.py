@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from optimizer.models.family import Explanation, Family, Inquiry, SolveOptions, Table
+from optimizer.models.family import Explanation, Family, Inquiry, News, Replanned, SolveOptions, Table
 from optimizer.models.transshipment.problem import SOLUTION_TABLES, Transshipment
 from optimizer.result import Outcome, Solution, Violation
 
@@ -60,6 +60,12 @@ def _explain(problem: Transshipment, solution: Solution, inquiry: Inquiry) -> Ex
     return explain(problem, solution, inquiry)
 
 
+def _replan(problem: Transshipment, solution: Solution, news: News, options: SolveOptions) -> Replanned:
+    from optimizer.models.transshipment.replan import replan_news
+
+    return replan_news(problem, solution, news, options)
+
+
 FAMILY = Family(
     name="transshipment",
     problem=Transshipment,
@@ -71,6 +77,7 @@ FAMILY = Family(
     kpis=_kpis,
     report=_report,
     explain=_explain,
+    replan=_replan,
     proofs={
         "exact": "search by CP-SAT, or a relaxation without tracks, yard and bogies, whichever proves more",
         "engine": "linear relaxation of the whole horizon in buckets of time; of small terminals a search by CP-SAT",

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from optimizer.errors import UsageError, did_you_mean
-from optimizer.models.family import SolveOptions
+from optimizer.models.family import News, Replanned, SolveOptions, Table
 from optimizer.models.transshipment.aims import fallbacks
 from optimizer.models.transshipment.compiling import searcher
 from optimizer.models.transshipment.dispatch import Past
@@ -37,8 +37,10 @@ from optimizer.models.transshipment.problem import (
     usd,
 )
 from optimizer.models.transshipment.site import DAY, Site
-from optimizer.result import Solution
+from optimizer.result import Outcome, Solution, Status
 
+CHANGE_USD = 20.0
+"""Price of a load that goes otherwise than planned, in the search."""
 SEARCHES = 2
 """Searches side by side, from seeds that follow each other; the better one counts."""
 ROUNDS = 300
@@ -94,7 +96,7 @@ def replan(
     solution: Solution,
     news: Disturbance,
     options: SolveOptions | None = None,
-    change_usd: float = 20.0,
+    change_usd: float = CHANGE_USD,
 ) -> Repair | None:
     """
     Repair a plan that is being carried out.
@@ -212,3 +214,37 @@ def _moved(site: Site, old: Plan, new: Plan) -> tuple[pd.DataFrame, pd.DataFrame
         pd.DataFrame(trains, columns=["call_id", "track_from", "track_to", "leave_from_min", "leave_to_min"]),
         pd.DataFrame(loads, columns=["load_id", "mode_from", "mode_to", "outbound_from", "outbound_to"]),
     )
+
+
+def replan_news(problem: Transshipment, solution: Solution, news: News, options: SolveOptions) -> Replanned:
+    """
+    :func:`replan` with the bound and the tables of the family's contract.
+
+    A repaired plan has no bound, and belongs to an instance with other arrival times.
+
+    Raises
+    ------
+    UsageError
+        Closed links, and what :func:`replan` refuses.
+    """
+    if news.closures:
+        raise UsageError("links are closed for wagons; at a terminal trains are late and cranes lost")
+    disturbance = Disturbance(news.at, news.late_min, news.lost_min)
+    change_usd = CHANGE_USD if news.change_usd is None else news.change_usd
+    repair = replan(problem, solution, disturbance, options, change_usd)
+    if repair is None:
+        words = ("playing on from the news finds no track in time for some train",)
+        return Replanned(_late(problem, disturbance), Outcome(Status.NO_SOLUTION, conflicts=words), words, (), False)
+    more = repair.cost - news.cost
+    sentences = [
+        f"taken up at minute {news.at}: what began before stands",
+        f"{len(repair.trains)} trains and {len(repair.loads)} loads move",
+        f"the plan costs {repair.cost:,.0f} USD, {abs(more):,.0f} {'more' if more >= 0 else 'less'} than the old one",
+    ]
+    tables = [
+        Table(title, tuple(frame.columns), [[str(cell) for cell in row] for row in frame.itertuples(index=False)])
+        for title, frame in (("Trains that move", repair.trains), ("Loads that move", repair.loads))
+        if len(frame)
+    ]
+    outcome = Outcome(Status.FEASIBLE, repair.solution, repair.cost)
+    return Replanned(repair.problem, outcome, sentences, tables, kept=False)

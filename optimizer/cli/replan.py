@@ -1,0 +1,140 @@
+"""``corridor replan``."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from optimizer.cli import EXIT_NO_PLAN
+from optimizer.cli.arguments import stored_instance_option
+from optimizer.errors import UsageError
+
+TIME_LIMIT_S = 30.0
+
+
+@click.command("replan")
+@click.argument("result_dir", metavar="RESULT_DIR", type=click.Path())
+@click.option("--day", type=int, metavar="DAY", help="rolling-stock: day on which the plan is taken up.")
+@click.option(
+    "--close", "closures", metavar="LINK[:FIRST-LAST]", multiple=True,
+    help="rolling-stock: a link closed from that day on, or on some days; as often as needed.",
+)  # fmt: skip
+@click.option("--minute", type=int, metavar="MINUTE", help="transshipment: minute of the news.")
+@click.option("--late", metavar="TRAIN=MINUTES", multiple=True, help="transshipment: a train arrives later.")
+@click.option(
+    "--lost", metavar="CRANE=FIRST-UNTIL", multiple=True, help="transshipment: minutes in which a crane does not work."
+)
+@click.option("--change-usd", type=float, metavar="USD", help="What a change must save besides. Default: 20.")
+@click.option(
+    "--time-limit", type=float, metavar="SECONDS", default=TIME_LIMIT_S, show_default=True,
+    help="Seconds; the best plan so far counts.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Result directory to write.")
+@click.option("--force", is_flag=True, help="Replace a result that stands in DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print result.json instead of what changes.")
+@click.option(
+    "--rows", type=click.IntRange(min=0), default=40, show_default=True, help="Rows of a table at most; 0 for all."
+)
+@stored_instance_option
+def command(
+    result_dir: str,
+    day: int | None,
+    closures: tuple[str, ...],
+    minute: int | None,
+    late: tuple[str, ...],
+    lost: tuple[str, ...],
+    change_usd: float | None,
+    time_limit: float,
+    seed: int,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+    rows: int,
+    instance: str | None,
+) -> None:
+    """Take up the plan in RESULT_DIR while it is carried out, after links were closed, trains late or cranes lost.
+
+    What began before stands; little else changes. Prints what does, what it costs, and the bound.
+    """
+    from optimizer import api, results
+    from optimizer.cli.output import (
+        ProgressLines,
+        console,
+        key_line,
+        native_output_silenced,
+        print_conflicts,
+        print_table,
+    )
+    from optimizer.cli.signals import stop_on_signals
+
+    if (day is None) == (minute is None):
+        raise UsageError("give --day for a wagon plan, or --minute for a terminal's")
+    api.check_limits(time_limit, 0.0, seed)
+    late_min = {name: _number(f"--late {text}", minutes) for text in late for name, minutes in [_split(text, "--late")]}
+    lost_min = {name: _span(f"--lost {text}", minutes) for text in lost for name, minutes in [_split(text, "--lost")]}
+    if out is not None:
+        results.check_target(out, force)
+    result, problem = results.open_result(result_dir, instance)
+    if (day is None) == (result.family == "rolling-stock"):
+        raise UsageError(f"a result of {result.family} does not take {'--minute' if day is None else '--day'}")
+    with stop_on_signals() as stop:
+        with native_output_silenced():
+            new, found = api.replan(
+                problem,
+                result,
+                minute or 0 if day is None else day,
+                closures=closures,
+                late_min=late_min,
+                lost_min=lost_min,
+                change_usd=change_usd,
+                time_limit_s=time_limit,
+                seed=seed,
+                on_progress=ProgressLines(),
+                stop=stop,
+            )
+        if out is not None:
+            if not found.kept:
+                raise UsageError(f"a re-planned {new.family} is not kept in {out}: its instance has other times now")
+            results.write_result(new, out, force)
+        if as_json:
+            click.echo(results.to_json(new), nl=False)
+        else:
+            click.echo(key_line(new))
+            _tell(found.sentences)
+            screen = console()
+            for table in found.tables:
+                print_table(screen, table, rows)
+            print_conflicts(new.conflicts)
+    if out is not None:
+        click.echo(f"result written to {out}", err=True)
+    if new.solution is None:
+        raise click.exceptions.Exit(EXIT_NO_PLAN)
+
+
+def _tell(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        click.echo(textwrap.fill(sentence[:1].upper() + sentence[1:], 100, subsequent_indent="  "))
+    click.echo()
+
+
+def _split(text: str, option: str) -> tuple[str, str]:
+    name, mark, rest = text.rpartition("=")
+    if not (name and mark):
+        raise UsageError(f"{option} is '{text}', expected a name, '=' and minutes")
+    return name, rest
+
+
+def _number(given: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise UsageError(f"{given}: '{text}' is no whole number of minutes")
+    return int(text)
+
+
+def _span(given: str, text: str) -> tuple[int, int]:
+    first, _, until = text.partition("-")
+    return _number(given, first), _number(given, until)
