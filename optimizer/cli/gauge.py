@@ -207,15 +207,14 @@ def simulate(
     """Run the best plan's gauge changes train by train, beside the waits that the plan counts on."""
     from optimizer.cli.output import native_output_silenced
     from optimizer.cli.signals import stop_on_signals
-    from optimizer.models.gauge_choice.detours import solve_by_detours
-    from optimizer.models.gauge_choice.exact import solve_graph
+    from optimizer.models.gauge_choice.exact import solve_exact
     from optimizer.models.gauge_choice.report import place_names
     from optimizer.models.gauge_choice.simulate import simulate_site
     from optimizer.models.gauge_choice.traffic import site_traffic
 
     problem = _problem(instance, scenario, gauges, without)
     with stop_on_signals() as stop, native_output_silenced():
-        found = solve_by_detours(problem, _options(gap, stop), solve_graph)
+        found = solve_exact(problem, _options(gap, stop))
     if found.solution is None:
         raise click.exceptions.Exit(1)
     names = place_names(problem)

@@ -18,8 +18,7 @@ import numpy as np
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.gauge_choice.designs import all_designs, set_usd_per_year, sets_per_unit
-from optimizer.models.gauge_choice.detours import solve_by_detours
-from optimizer.models.gauge_choice.exact import solve_graph
+from optimizer.models.gauge_choice.exact import solve_exact
 from optimizer.models.gauge_choice.graph import Ground, UnitsPerTonne
 from optimizer.models.gauge_choice.problem import GaugeChoice
 from optimizer.network.layered import HANDLING
@@ -145,7 +144,7 @@ def by_demand(
         for barred in (first, second, ""):
             without = ",".join(sorted({*problem.barred, *filter(None, [barred])}))
             one = GaugeChoice(corridor, problem.gauges, without, problem.serve_all)
-            cost = solve_by_detours(one, options, solve_graph).cost
+            cost = solve_exact(one, options).cost
             costs.append(math.inf if cost is None else cost)
         found.append(Scaled(factor, *costs))
     return found

@@ -2,13 +2,17 @@
 
 Each graph is a relaxation of the problem (see :class:`Ground`), so its bound holds; the first whose best plan leaves a
 tonne behind only at its full penalty gives the best plan. Both formulations are solved this way.
+
+What stays behind early is often the rest that a full terminal cannot take, a few thousand tonnes: given longer ways,
+the same rest stays behind on the next lane of that terminal. So all lanes that share the trouble get longer ways at
+once: those whose next tonne would cost most of what leaving it costs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.gauge_choice.graph import Demand, Graph, Ground
@@ -26,15 +30,26 @@ PROVED = 1e-6
 
 @dataclass(frozen=True)
 class Found:
-    """What a formulation says of one graph; ``bound`` is a lower bound on its plans."""
+    """What a formulation says of one graph.
+
+    Attributes
+    ----------
+    bound
+        Lower bound on the graph's plans.
+    next_usd_per_t
+        Lane -> what one more tonne would cost with gauges and designs as planned, where the formulation knows it.
+    """
 
     status: Status
     bound: float | None
     plan: Plan | None
+    next_usd_per_t: Mapping[str, float] = field(default_factory=dict)
 
 
 def solve_by_detours(
-    problem: GaugeChoice, options: SolveOptions, solve_graph: Callable[[Graph, SolveOptions], Found]
+    problem: GaugeChoice,
+    options: SolveOptions,
+    solve_graph: Callable[[Graph, SolveOptions], Found],
 ) -> Outcome:
     """Outcome of a formulation; nothing moves, at the bound of :meth:`Ground.free_bound`, where time ends first."""
     watch = Watch(options)
@@ -57,22 +72,31 @@ def solve_by_detours(
             best = min(best, found.plan, key=lambda plan: plan.cost) if not problem.serve_all else found.plan
         if found.status is Status.INFEASIBLE:  # serve_all, and nothing was left out
             return Outcome(Status.INFEASIBLE, conflicts=_no_room(ground, solve_graph, options))
-        early = [
-            demand
-            for demand, left in zip(graph.demands, found.plan.unserved_t if found.plan else (), strict=False)
-            if left > 0 and _could_go_on(problem, demand)
-        ]
-        if found.status is not Status.OPTIMAL or not early or watch.should_stop:
+        if found.status is not Status.OPTIMAL or watch.should_stop or not _widen(detour, graph, found):
             break
-        for demand in early:
-            detour[demand.demand_id] *= GROWTH
-            if detour[demand.demand_id] > WHOLE_FROM_USD_PER_T:
-                detour[demand.demand_id] = math.inf
     if problem.serve_all and any(best.unserved_t):
         return Outcome(Status.NO_SOLUTION, bound=bound)
     cost = best.cost
     proved = cost - bound <= max(options.gap, PROVED) * abs(cost)
     return Outcome(Status.OPTIMAL if proved else Status.FEASIBLE, best.tables(), cost, min(bound, cost))
+
+
+def _widen(detour: dict[str, float], graph: Graph, found: Found) -> bool:
+    """Longer detours for the lanes that leave something behind early, and those like them; whether there are any."""
+    could = [demand for demand in graph.demands if _could_go_on(graph.problem, demand)]
+    left = dict(zip((d.demand_id for d in graph.demands), found.plan.unserved_t if found.plan else (), strict=False))
+    early = {demand.demand_id for demand in could if left.get(demand.demand_id, 0.0) > 0}
+    if early:
+        early |= {d.demand_id for d in could if _strained(d, found.next_usd_per_t.get(d.demand_id, 0.0))}
+    for name in early:
+        longer = GROWTH * detour[name]
+        detour[name] = math.inf if longer > WHOLE_FROM_USD_PER_T else longer
+    return bool(early)
+
+
+def _strained(demand: Demand, next_usd_per_t: float) -> bool:
+    """Whether the next tonne would cost more than half of what leaving it costs beyond the cheapest route."""
+    return 2 * next_usd_per_t > demand.cheapest_usd_per_t + demand.left_usd_per_t
 
 
 def _could_go_on(problem: GaugeChoice, demand: Demand) -> bool:

@@ -59,7 +59,10 @@ def solve_graph(graph: Graph, options: SolveOptions) -> Found:
     """The model of one graph."""
     model = Formulation(graph)
     found = solve_model(model.lp, options, highs_options=HIGHS_OPTIONS)
-    return Found(found.status, found.bound, model.plan(options) if found.status.has_plan else None)
+    if not found.status.has_plan:
+        return Found(found.status, found.bound, None)
+    plan = model.plan(options)
+    return Found(found.status, found.bound, plan, model.next_usd_per_t())
 
 
 def export_model(problem: GaugeChoice, path: Path) -> None:
@@ -82,6 +85,7 @@ class Formulation:
     lp: pulp.LpProblem = field(init=False)
     flow: list[dict[int, pulp.LpVariable]] = field(init=False, default_factory=list)
     unserved: list[pulp.LpVariable | None] = field(init=False, default_factory=list)
+    demand: dict[str, pulp.LpConstraint] = field(init=False, default_factory=dict)
     built: dict[str, pulp.LpVariable] = field(init=False, default_factory=dict)
     taken: dict[str, list[pulp.LpVariable]] = field(init=False, default_factory=dict)
     sets: dict[str, pulp.LpVariable] = field(init=False, default_factory=dict)
@@ -118,8 +122,10 @@ class Formulation:
     def _binary(self, *name: object) -> pulp.LpVariable:
         return self.lp.add_variable(self.name(*name), cat=pulp.LpBinary)
 
-    def _row(self, terms: Terms, sense: int, limit: float, *name: object) -> None:
-        self.lp.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, self.name(*name), limit))
+    def _row(self, terms: Terms, sense: int, limit: float, *name: object) -> pulp.LpConstraint:
+        row = pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, self.name(*name), limit)
+        self.lp.addConstraint(row)
+        return row
 
     def _label(self, arc: int) -> str:
         network = self.graph.network
@@ -147,7 +153,9 @@ class Formulation:
             around[int(network.head[arc])].append((variable, -1.0))
         start = around.pop(demand.source, []) + ([(unserved, 1.0)] if unserved is not None else [])
         around.pop(demand.sink, None)
-        self._row(start, pulp.LpConstraintEQ, demand.quantity_t, "demand", demand.demand_id)
+        self.demand[demand.demand_id] = self._row(
+            start, pulp.LpConstraintEQ, demand.quantity_t, "demand", demand.demand_id
+        )
         for vertex, terms in around.items():
             where = f"{network.vertex_node[vertex]}_{network.vertex_layer[vertex]}"
             self._row(terms, pulp.LpConstraintEQ, 0.0, "balance", demand.demand_id, where)
@@ -244,6 +252,10 @@ class Formulation:
             if (z.value() or 0.0) > 0.5
         }
         return built, designs
+
+    def next_usd_per_t(self) -> dict[str, float]:
+        """Lane -> cost of one more tonne, by the duals of the programme that :meth:`plan` solved last."""
+        return {name: row.pi or 0.0 for name, row in self.demand.items()}
 
     def plan(self, options: SolveOptions) -> Plan:
         """The plan in the variables; its flows are those of the programme with the binaries as chosen, which carry no

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.gauge_choice.detours import solve_by_detours
-from optimizer.models.gauge_choice.exact import solve_graph
+from optimizer.models.gauge_choice.exact import solve_exact
 from optimizer.models.gauge_choice.problem import GaugeChoice
 from optimizer.models.gauge_choice.report import gauges_in_words
 from optimizer.result import Solution
@@ -77,7 +76,7 @@ def compare(problem: GaugeChoice, options: SolveOptions) -> Iterator[Choice]:
         if options.stop.is_set():
             return
         one = replace(problem, gauges=gauges)
-        found = solve_by_detours(one, options, solve_graph)
+        found = solve_exact(one, options)
         if found.solution is None or found.cost is None or found.bound is None:
             continue  # nothing may stay unserved, and this mixture cannot serve all
         words = gauges_in_words(one, found.solution)

@@ -14,8 +14,7 @@ import pandas as pd
 
 from optimizer.data.corridor import Corridor
 from optimizer.models.family import SolveOptions
-from optimizer.models.gauge_choice.detours import solve_by_detours
-from optimizer.models.gauge_choice.exact import solve_graph
+from optimizer.models.gauge_choice.exact import solve_exact
 from optimizer.models.gauge_choice.problem import GaugeChoice
 from optimizer.models.gauge_choice.report import gauges_in_words
 from optimizer.result import Outcome, Solution
@@ -90,7 +89,7 @@ def inputs_of(problem: GaugeChoice) -> list[Input]:
 
 def tornado(problem: GaugeChoice, options: SolveOptions) -> Iterator[tuple[Outcome, Swing | None]]:
     """First the base alone, then base and swing of each input; ends early with ``options.stop``."""
-    base = solve_by_detours(problem, options, solve_graph)
+    base = solve_exact(problem, options)
     yield base, None
     if base.solution is None:
         return
@@ -101,12 +100,12 @@ def tornado(problem: GaugeChoice, options: SolveOptions) -> Iterator[tuple[Outco
             if options.stop.is_set():
                 return
             there = replace(problem, corridor=one.at(problem.corridor, name))
-            free = solve_by_detours(there, options, solve_graph)
+            free = solve_exact(there, options)
             if free.solution is None or free.cost is None:
                 break
             regret = 0.0
             if gauges_of(there, free.solution) != kept:
-                same = solve_by_detours(replace(there, gauges=kept), options, solve_graph)
+                same = solve_exact(replace(there, gauges=kept), options)
                 regret = (same.cost if same.cost is not None else float("inf")) - free.cost
             ends.append(End(free.cost, gauges_in_words(there, free.solution), max(regret, 0.0)))
         if len(ends) == 2:
