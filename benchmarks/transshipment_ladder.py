@@ -15,8 +15,9 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import NamedTuple, get_args
 
 from benchmarks.tables import print_table
 from optimizer.data.generator.terminal_ladder import Flavour, Rung, terminal_ladder
@@ -29,18 +30,34 @@ SECONDS = {"small": 30.0, "day": 120.0, "week": 600.0, "month": 1800.0}
 MEMORY_GIB = 6.0
 PATIENCE_S = 60.0
 """A method may run that much over its limit, and over that of its repairs, before it is stopped."""
-REPAIR_S = {"day": 2.0, "week": 5.0}
-LATER_REPAIR_S = 30.0, 90.0
+REPAIR_S = {"day": (2.0, 30.0, 60.0), "week": (5.0, 30.0, 90.0)}
+ENGINE, PEER = METHODS = "engine", "plain CP-SAT"
 COLUMNS = ("rung", "flavour", "method", "first plan, s", "cost, USD", "bound, USD", "gap %", "time, s", "GiB", "repair")
+
+
+class _Case(NamedTuple):
+    """What one process measures."""
+
+    rung: Rung
+    flavour: Flavour
+    further: bool
+    method: str
+    seed: int
+    seconds: float
+    repair: bool
 
 
 def run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks transshipment-ladder", description=__doc__)
     parser.add_argument("--rungs", default="small,day", help=f"some of {', '.join(get_args(Rung))}")
     parser.add_argument("--flavours", default=",".join(get_args(Flavour)))
+    parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=None, help="time limit of each run; by default the rung's")
-    parser.add_argument("--no-peer", action="store_true", help="the engine alone")
+    parser.add_argument(
+        "--further", action="store_true", help="with checks, set-ups, cranes in line, rehandles, wagons"
+    )
+    parser.add_argument("--no-repair", action="store_true", help="without the late train")
     parser.add_argument("--quick", action="store_true", help="small and day, crane-tight, 10 s each")
     options = parser.parse_args(argv)
     if options.quick:
@@ -48,19 +65,22 @@ def run(argv: list[str]) -> None:
     rows = []
     for rung in options.rungs.split(","):
         for flavour in options.flavours.split(","):
-            for method in ("engine",) if options.no_peer else ("engine", "plain CP-SAT"):
-                seconds = options.seconds or SECONDS[rung]
-                rows.append([rung, flavour, method, *_apart(rung, flavour, method, options.seed, seconds)])
-    print_table(f"Terminals, seed {options.seed}", COLUMNS, rows, "repair: one train three hours late, and loads moved")
+            for method in options.methods.split(","):
+                repair = method == ENGINE and rung in REPAIR_S and not options.no_repair
+                one = _Case(
+                    rung, flavour, options.further, method, options.seed, options.seconds or SECONDS[rung], repair
+                )
+                rows.append([rung, flavour, method, *_apart(one)])
+    rules = ", further rules" if options.further else ""
+    note = "repair: one train three hours late, and loads moved; days after 2, 30 and 60 s, weeks after 5, 30 and 90 s"
+    print_table(f"Terminals, seed {options.seed}{rules}", COLUMNS, rows, note)
 
 
-def _apart(rung: str, flavour: str, method: str, seed: int, seconds: float) -> list[str]:
+def _apart(one: _Case) -> list[str]:
     """One run in a process of its own."""
-    asked = json.dumps([rung, flavour, method, seed, seconds])
+    asked = json.dumps(one)
     limit = int(MEMORY_GIB * 2**30)
-    timeout_s = seconds + PATIENCE_S
-    if method == "engine" and rung in REPAIR_S:
-        timeout_s += REPAIR_S[rung] + sum(LATER_REPAIR_S)
+    timeout_s = one.seconds + PATIENCE_S + (sum(REPAIR_S[one.rung]) if one.repair else 0.0)
     try:
         ended = subprocess.run(
             [sys.executable, "-m", "benchmarks.transshipment_ladder", asked],
@@ -77,17 +97,19 @@ def _apart(rung: str, flavour: str, method: str, seed: int, seconds: float) -> l
     return told
 
 
-def _measure(rung: Any, flavour: Any, method: str, seed: int, seconds: float) -> list[str]:
+def _measure(one: _Case) -> list[str]:
     """One run in this process; the cells of its row."""
     from optimizer.models.transshipment.engine import solve_engine
     from optimizer.models.transshipment.search import solve_exact
     from optimizer.models.transshipment.verify import verify
 
-    problem = Transshipment(apply_scenario(terminal_ladder(rung, flavour, seed), None))
+    terminal = terminal_ladder(one.rung, one.flavour, one.seed, further=one.further)
+    problem = Transshipment(apply_scenario(terminal, None))
     begun = time.perf_counter()
     told: list[Progress] = []
-    options = SolveOptions(time_limit_s=seconds, seed=seed, on_progress=told.append)
-    outcome = solve_engine(problem, options) if method == "engine" else solve_exact(problem, options, redundant=False)
+    options = SolveOptions(time_limit_s=one.seconds, seed=one.seed, on_progress=told.append)
+    engine = one.method == ENGINE
+    outcome = solve_engine(problem, options) if engine else solve_exact(problem, options, redundant=False)
     taken_s = time.perf_counter() - begun
     memory = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}"
     if outcome.solution is None or outcome.cost is None:
@@ -97,11 +119,11 @@ def _measure(rung: Any, flavour: Any, method: str, seed: int, seconds: float) ->
     first = next((f"{note.elapsed_s:.1f}" for note in told if note.cost is not None), f"<= {taken_s:.1f}")
     bound = outcome.bound or 0.0
     gap = 100 * relative_gap(outcome.cost, bound)
-    repair = _repair(problem, outcome, rung) if method == "engine" and rung in REPAIR_S else "-"
+    repair = _repair(problem, outcome, REPAIR_S[one.rung]) if one.repair else "-"
     return [first, f"{outcome.cost:,.0f}", f"{bound:,.0f}", f"{gap:.1f}", f"{taken_s:.1f}", memory, repair]
 
 
-def _repair(problem: Transshipment, outcome: Outcome, rung: str) -> str:
+def _repair(problem: Transshipment, outcome: Outcome, limits_s: Sequence[float]) -> str:
     """Repair when the middle train turns out to be three hours late, an hour before it was to come."""
     from optimizer.models.transshipment.replan import Disturbance, replan
     from optimizer.models.transshipment.verify import verify
@@ -110,7 +132,7 @@ def _repair(problem: Transshipment, outcome: Outcome, rung: str) -> str:
     late = problem.site.calls[len(problem.site.calls) // 2]
     news = Disturbance(max(0, late.arrive - 60), {late.call_id: 180})
     told = []
-    for seconds in (0.0, REPAIR_S[rung], *LATER_REPAIR_S):
+    for seconds in (0.0, *limits_s):
         begun = time.perf_counter()
         repair = replan(problem, outcome.solution, news, SolveOptions(time_limit_s=seconds + 1e-9))
         taken_s = time.perf_counter() - begun
@@ -121,4 +143,4 @@ def _repair(problem: Transshipment, outcome: Outcome, rung: str) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(*json.loads(sys.argv[1]))))
+    print(json.dumps(_measure(_Case(*json.loads(sys.argv[1])))))
