@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ class Arrays:
                 _of(loads, "missed_cents") * 60, ["direct" in load.ways for load in loads],
                 ["yard" in load.ways for load in loads], [NONE if i.zone is None else i.zone for i in loads],
                 [len(load.before) for load in loads], [len(load.between) for load in loads],
-                [self._least_after(load) for load in loads], first_choice,
+                [self._least_after(load) for load in loads], first_choice, self._turns(inbound),
                 np.cumsum([0, *(len(load.checks) for load in loads)]),
             ),
             choice=_rows(state.GROUND["choice"], len(onward), onward, way, pair),
@@ -124,6 +125,19 @@ class Arrays:
                 line = sorted(other.rank for other in self.site.cranes if other.runway == crane.runway)
                 homes[number] = zones[len(zones) * (2 * line.index(crane.rank) + 1) // (2 * len(line))]
         return homes
+
+    def _turns(self, inbound: np.ndarray) -> np.ndarray:
+        """By load: its turn to be checked: of each zone of its train the first, then the second ones, and so on.
+
+        Checked from end to end, a train would give work to one crane in line after the other.
+        """
+        seen: Counter[tuple[str, int | None]] = Counter()
+        place = []
+        for load in self.loads:
+            place.append(seen[load.call_id, load.zone])
+            seen[load.call_id, load.zone] += 1
+        zone = [NONE if load.zone is None else load.zone for load in self.loads]
+        return np.argsort(np.lexsort((np.array(zone), np.array(place), inbound)))
 
     def _least_after(self, load: Load) -> int:
         """Least minutes of checks on the onward train."""

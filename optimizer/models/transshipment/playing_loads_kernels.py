@@ -113,13 +113,13 @@ def _aim_of(g: Ground, at: Position, aims: Any, load: int) -> int:
 
 @njit(cache=True, nogil=True)
 def queue(g: Ground, at: Position, aims: Any, load: int) -> None:
-    """The load waits for a check or its exchange of bogies: in order of aims, then of loads."""
+    """The load waits for a check or its exchange of bogies: in order of aims, then in turn."""
     kind, aim = _queue_of(g, at, load), _aim_of(g, at, aims, load)
     place = at.queued[kind]
     while place > 0:
         before = at.queue[kind, place - 1]
         other = _aim_of(g, at, aims, before)
-        if other < aim or (other == aim and before < load):
+        if other < aim or (other == aim and g.load[before].turn < g.load[load].turn):
             break
         at.queue[kind, place] = before
         place -= 1

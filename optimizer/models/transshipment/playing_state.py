@@ -59,7 +59,7 @@ class Ground(NamedTuple):
 GROUND = {
     "train": "arrive depart latest lowest gauge wait checked_after first_load first_pair",
     "load": "inbound form size wagons due late missed may_direct may_yard zone before between after_min first_choice"
-    " first_check",
+    " turn first_check",
     "choice": "onward way pair",
     "resource": "handles bay queue setup runway rank home first_window",
     "window": "opens closes",
@@ -67,7 +67,8 @@ GROUND = {
 """
 Columns of the rows. ``first_...`` count up to one row more; ``bay`` and ``queue`` are NONE for a crane; ``home`` is
 the zone around which a crane in line works by preference. Of a load's checks the first ``before`` and the next
-``between`` are done on its train and in the yard; those after take ``after_min`` minutes at least;
+``between`` are done on its train and in the yard; those after take ``after_min`` minutes at least; loads of a train are
+checked in their ``turn``;
 ``checked_after`` says that loads with changed bogies have such, in this terminal.
 """
 
