@@ -166,6 +166,7 @@ class _Desk:
         past: Past,
     ) -> None:
         self.problem, self.book, self.row, self.asked, self.past = problem, book, row, asked, past
+        self.form_of = {cargo.order_id: cargo.form for cargo in asked} if past.tables is not None else {}
         self.mine = [(cargo, orders[cargo.order_id]) for cargo in asked if cargo.order_id in orders]
         self.settings, self.wagon_id = problem.corridor.config.rolling_stock, row["wagon_id"]
         self.gauges = tuple(sorted(int(g) for g in row["gauges_mm"]))
@@ -356,7 +357,7 @@ class _Desk:
         return self._gone_way(run).length_km
 
     def _gone_way(self, run: Mapping[str, Any]) -> Way:
-        form = next((c.form for c in self.asked if c.order_id == run["order_id"]), "") if run["order_id"] else ""
+        form = self.form_of[run["order_id"]] if run["order_id"] else ""
         closed = frozenset(c.link_id for c in self.problem.closed if c.first_day <= run["depart_day"] <= c.last_day)
         way = self.way_around(closed, run["start"].place, run["end"].place, form)
         if way is None or way.path != tuple(run["path"]):

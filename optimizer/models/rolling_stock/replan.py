@@ -23,6 +23,8 @@ from optimizer.result import Outcome, Solution
 
 CHANGE_USD = 20.0
 """What a wagon on a loaded run that the old plan does not have must save besides."""
+SEARCH_SHARE = 0.85
+"""Share of the time limit for plan and bound; the rest is for tables and reasons."""
 
 
 def replan(problem: RollingStock, solution: Solution, news: News, options: SolveOptions) -> Replanned:
@@ -78,7 +80,10 @@ def _planned(
         return solve_exact(problem, options, moves)
     if not moves.loaded:
         return solve_by_parts(problem, options, moves, started)
-    search = Search(problem, options, moves, started)
+    kept = (
+        options if options.time_limit_s is None else replace(options, time_limit_s=SEARCH_SHARE * options.time_limit_s)
+    )
+    search = Search(problem, kept, moves, started)
     if not resume(search, solution, change_usd):
         return solve_by_parts(problem, options, moves, started)
     raise_bound(search)

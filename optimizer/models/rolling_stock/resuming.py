@@ -21,7 +21,7 @@ import numpy as np
 
 from optimizer.models.rolling_stock.bounds import Prices
 from optimizer.models.rolling_stock.engine import LONGER, SLOW_SHARE, Search, as_amounts, is_small, relax_rounds
-from optimizer.models.rolling_stock.flows import SCALE, Flows
+from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion import Insertion, near_moves
 from optimizer.models.rolling_stock.layout import Array, Layout
 from optimizer.models.rolling_stock.moves import Moves, Spot
@@ -138,18 +138,21 @@ def resume(search: Search, solution: Solution, change_usd: float) -> bool:
     lay, problem = search.layout, search.problem
     orders = problem.table("orders")
     commodity = dict(zip(orders["order_id"], orders["commodity_id"], strict=True))
-    known = read_prices(lay, solution)
-    value, link_usd, yard_usd = known or (np.zeros(lay.num_states), None, None)
-    search.know(search.bounds.prices(value, link_usd, yard_usd))
+    known = _of_the_rest(search, read_prices(lay, solution))
+    search.know(search.bounds.prices(*known))
     rest = rest_of(lay, Residues(problem), commodity, solution)
     if rest is None:
         return False
+    if not rest.gone:
+        search.offer(WholePlan(rest.wagons, rest.flows, plan_usd(lay, rest.wagons, rest.flows)))
+        return True
     used = np.flatnonzero(rest.flows.empty.any(axis=1))
     insertion = Insertion(lay, lay.possible, np.union1d(near_moves(lay), used), idle=False)
     assert search.prices is not None
+    insertion.charge(search.bounds.tolled(*known[1:]))
     insertion.resume(rest.wagons, rest.flows, search.prices.value, search.over)
     touched = set(rest.orders)
-    for tail, head, units in rest.gone:
+    for tail, head, units in paired(lay, rest.gone):
         missing, given_up = insertion.carry(tail, head, units)
         if missing:
             return False
@@ -159,6 +162,72 @@ def resume(search: Search, solution: Solution, change_usd: float) -> bool:
         insertion.net.usd[rest.wagons == 0] += round(change_usd * SCALE)
         _improve(search, insertion, np.array(sorted(touched)))
     return True
+
+
+def _of_the_rest(search: Search, known: tuple[Array, Array, Array] | None) -> tuple[Array, Array, Array]:
+    """Prices without those of days that are over and of links that are closed, which would only lower the bound."""
+    lay = search.layout
+    if known is None:
+        links, yards = np.zeros((len(lay.link_limit), lay.days)), np.zeros((len(lay.yard_room), lay.days))
+        return np.zeros(lay.num_states), links, yards
+    value, links, yards = known
+    links[:, : lay.moves.first] = yards[:, : lay.moves.first] = 0.0
+    for number, (link, _, _) in enumerate(lay.limit_keys):
+        for closure in search.problem.closed:
+            if closure.link_id == link:
+                links[number, closure.first_day : closure.last_day + 1] = 0.0
+    return value, links, yards
+
+
+def paired(layout: Layout, gone: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """
+    Whose wagons go where: what is too many at a state first waits there for what is missing later at the same site.
+
+    Parameters
+    ----------
+    gone
+        (state left, state reached or -1 - type, wagons) of runs that are gone.
+    """
+    lay, days = layout, layout.days
+    change: dict[int, int] = defaultdict(int)
+    behind: dict[int, int] = defaultdict(int)
+    for tail, head, units in gone:
+        change[tail] += units
+        if head < 0:
+            behind[-1 - head] += units
+        else:
+            change[head] -= units
+    found = list[tuple[int, int, int]]()
+    over: dict[int, list[list[int]]] = defaultdict(list)
+    short: dict[int, list[list[int]]] = defaultdict(list)
+    by_site: dict[int, list[list[int]]] = defaultdict(list)
+    for state in sorted(change):
+        site, waiting, left = state // days, by_site[state // days], change[state]
+        while left < 0 and waiting:
+            units = min(-left, waiting[0][1])
+            found.append((waiting[0][0], state, units))
+            left += units
+            waiting[0][1] -= units
+            if not waiting[0][1]:
+                waiting.pop(0)
+        if left > 0:
+            waiting.append([state, left])
+        elif left < 0:
+            short[int(lay.site_type[site])].append([state, -left])
+    for site, waiting in by_site.items():
+        over[int(lay.site_type[site])] += waiting
+    for kind, many in over.items():
+        many.sort(key=lambda pair: pair[0] % days)
+        few = sorted(short[kind], key=lambda pair: pair[0] % days)
+        few += [[-1 - kind, behind[kind]]] if behind[kind] else []
+        while many:
+            units = min(many[0][1], few[0][1])
+            found.append((many[0][0], few[0][0], units))
+            for side in (many, few):
+                side[0][1] -= units
+                if not side[0][1]:
+                    side.pop(0)
+    return found
 
 
 def _improve(search: Search, insertion: Insertion, touched: Array) -> None:
