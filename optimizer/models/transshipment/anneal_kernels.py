@@ -101,7 +101,8 @@ def evaluate(
     """Cost of playing these aims from the opening; FAILED when a train finds no track in time."""
     copy(opening, at, span.trains, span.first_load, span.last_load, g)
     join_all(g, at, chosen, aims, span.first_load, span.last_load, at.clock[NOW] - 1)
-    if not play(g, at, aims, span.trains, span.gone, span.first_load, span.last_load, FAILED):
+    until = np.int64(FAILED)  # for a constant play would be compiled once more
+    if not play(g, at, aims, span.trains, span.gone, span.first_load, span.last_load, until):
         return FAILED
     whole = span.first_load == 0 and span.last_load == at.load.size
     if whole and at.clock[FORGOTTEN] and (g.stock[-1].min() < NEVER or g.train[0].checked_after):

@@ -158,7 +158,9 @@ def _next_minute(g: Ground, at: Position, trains: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def play(g: Ground, at: Position, aims: Any, trains: int, gone_first: int, first: int, last: int, until: int) -> bool:
+def play(
+    g: Ground, at: Position, aims: Any, trains: int, gone_first: int, first: int, last: int, until: int | np.int64
+) -> bool:
     """
     Play on with the first ``trains`` trains until the first ``gone_first`` have left, or up to a minute.
 
