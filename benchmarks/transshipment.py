@@ -2,7 +2,7 @@
 
 Small terminals and days in three flavours with a repair, the engine beside plain CP-SAT; days with all rules; every
 20th public job shop; and instances by CP-SAT with and without its redundant constraints. With --whole weeks and months
-too, at the limits of the rungs, and every job shop: about six hours. Instances named: only those.
+too, at the limits of the rungs, and every job shop: about five hours. Instances named: only those.
 """
 
 from __future__ import annotations

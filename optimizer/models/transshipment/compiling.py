@@ -1,6 +1,6 @@
 """The compiled player without a wait for its compiler.
 
-On first use after installation the kernels take about 45 s of processor time to compile; later they come from
+On first use after installation the kernels take about 40 s of processor time to compile; later they come from
 numba's cache on disk within a second. Both happen in a thread of their own, once a process. Until it is over, whoever
 has a time limit plays with the general search.
 """
