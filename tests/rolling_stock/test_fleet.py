@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from strategies import corridor_from_rows
 from test_wagons import line
 
+import optimizer as opt
 from optimizer.cli import cli
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
@@ -111,3 +112,15 @@ def test_command(instances_dir: Path) -> None:
     assert "one more" in locos.output
     none = CliRunner().invoke(cli, ["fleet", "size", toy])
     assert none.exit_code in (0, 2)
+
+
+def test_the_same_from_python() -> None:
+    problem = priced(36500.0)
+    found = opt.size_fleet(problem, time_limit_s=30)
+    assert found.cost == pytest.approx(24 + 2 * 48)
+    (one,) = opt.worth_of_one_more(priced(1.0), ["hop"])
+    assert one.saves_usd == pytest.approx(6000 - 48)
+    with pytest.raises(UsageError, match="life is 0 years"):
+        opt.size_fleet(problem, life_years=0)
+    with pytest.raises(UsageError, match="time limit is -1"):
+        opt.worth_of_one_more(problem, time_limit_s=-1)
