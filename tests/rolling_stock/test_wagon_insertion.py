@@ -106,7 +106,7 @@ def test_loads_routed_at_once_become_a_plan_that_keeps_the_rules(seed: int) -> N
     tolled = bounds.tolled(link_usd, yard_usd)
     found, flows = route_tolled(TypeNetworks(layout, layout.possible), wagons, tolled)
     insertion = Insertion(layout, layout.possible, idle=False)
-    if not insertion.take(found, flows, layout.possible, tolled, prices.value):
+    if not insertion.take(found, flows, layout.possible, tolled, prices):
         assert flows.missing.any() or (insertion.flow.free < 0).any()
         return
     assert not breaks_rules(layout, insertion.plan())

@@ -18,6 +18,7 @@ import numpy as np
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.bounds import Bounds, Prices
+from optimizer.models.rolling_stock.diving import dive
 from optimizer.models.rolling_stock.exact import plan_cost, plan_tables
 from optimizer.models.rolling_stock.flows import Flows, TypeNetworks
 from optimizer.models.rolling_stock.insertion import LEAST_GAIN_USD, Insertion, near_moves
@@ -26,7 +27,15 @@ from optimizer.models.rolling_stock.moves import Moves, OutOfTimeError, wagon_mo
 from optimizer.models.rolling_stock.price_tables import price_tables
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.relaxation import Amounts, Part, Relaxation, Solved, link_use
-from optimizer.models.rolling_stock.rounding import SPARE, WholePlan, breaks_rules, round_loads, route_all, route_tolled
+from optimizer.models.rolling_stock.rounding import (
+    SPARE,
+    WholePlan,
+    breaks_rules,
+    keep_to_links,
+    round_loads,
+    route_all,
+    route_tolled,
+)
 from optimizer.models.rolling_stock.unserved import tell_unserved
 from optimizer.result import Outcome, Progress, Status, relative_gap
 
@@ -35,15 +44,17 @@ SMALL_COLUMNS = 5_000
 INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
 """Sizes up to which the relaxation is solved by the interior point method."""
 MOST_ROUNDS = 6
-GRADIENT_ROUNDS = 4
+FIRST_ROUNDS, FIRST_STEPS = 4, 600
+MORE_ROUNDS, MORE_STEPS = 7, 1_000
+"""Rounds of gradient steps, and steps of each, before the first plan and before the dive."""
 SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
-"""Rounds of gradient steps; they end when so many each raise the bound by at most this share."""
+"""Rounds end when so many each raise the bound by at most this share."""
 INTERIOR_SHARE = 0.8
 """Largest share of the time left for a round of the interior point method."""
 LONGER = 1.2
 """How much longer than the last round the next one may take."""
-FIRST_PASSES, MOST_PASSES = 1, 20
-"""Passes over all orders after the gradient steps, and after the interior point method."""
+MOST_PASSES = 20
+"""Passes over all orders."""
 USED = 0.01
 """Wagons on an empty run of the relaxation from which it is on offer to a plan."""
 TOLLS_USD = (100.0, 400.0, 1600.0, 6400.0, 25_600.0, 0.0)
@@ -235,7 +246,8 @@ def _relax(search: Search, relaxation: Relaxation, amounts: Amounts | None = Non
     """Rounds of the relaxation by interior point, then a plan."""
     amounts = relax_rounds(search, relaxation) or amounts
     if amounts is not None:
-        _plan_from(search, amounts)
+        assert search.prices is not None
+        _plan_from(search, amounts, round_loads(search.layout, amounts.choice, search.prices))
 
 
 def relax_rounds(search: Search, relaxation: Relaxation) -> Amounts | None:
@@ -260,23 +272,35 @@ def relax_rounds(search: Search, relaxation: Relaxation) -> Amounts | None:
 
 
 def _approach(search: Search, relaxation: Relaxation) -> None:
-    """Gradient steps until the bound rises slowly, a plan, then the interior point method on what they have let in."""
+    """Gradient steps and a plan of loads rounded at once; then more steps, and a plan of loads made whole by dives."""
+    lay = search.layout
+    solved = _gradient_rounds(search, relaxation, None, FIRST_ROUNDS, FIRST_STEPS)
+    if solved is None or search.prices is None or search.over():
+        return
+    _plan_from(search, solved.amounts, round_loads(lay, solved.amounts.choice, search.prices), 0)
+    solved = _gradient_rounds(search, relaxation, solved, MORE_ROUNDS, MORE_STEPS) or solved
+    if not search.over():
+        wagons, amounts = dive(relaxation, solved, search.limits, search.over)
+        keep_to_links(lay, wagons, search.prices)
+        _plan_from(search, amounts, wagons)
+
+
+def _gradient_rounds(
+    search: Search, relaxation: Relaxation, solved: Solved | None, rounds: int, steps: int
+) -> Solved | None:
+    """Gradient steps in turn with looks at the columns, until the bound rises slowly."""
     part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
-    solved: Solved | None = None
     slow = 0
-    for _ in range(GRADIENT_ROUNDS):
+    for _ in range(rounds):
         if search.over() or slow == SLOW_ROUNDS:
             break
         before = search.bound
-        solved = relaxation.approach(part, nothing, behind, solved, search.limits())
+        solved = relaxation.approach(solved, search.limits(), steps)
         search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
         slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
         relaxation.shrink(solved)
         relaxation.grow(part, solved, nothing, behind)
-    if solved is None:
-        return
-    _plan_from(search, solved.amounts, FIRST_PASSES)
-    _relax(search, relaxation)
+    return solved
 
 
 def _near_the_values(search: Search, further: Array) -> Array:
@@ -287,20 +311,21 @@ def _near_the_values(search: Search, further: Array) -> Array:
     return np.asarray((reduced < NETWORK_USD) & lay.possible | further)
 
 
-def _plan_from(search: Search, amounts: Amounts, passes: int = MOST_PASSES) -> None:
+def _plan_from(search: Search, amounts: Amounts, wagons: Array, passes: int = MOST_PASSES) -> None:
     """
-    Loaded runs rounded and routed with the tolls of the relaxation, then changed while it pays.
+    Whole loaded runs (c,) routed with the tolls of the relaxation, then changed while it pays.
 
     First with tolls, which keep yards and train paths for those who need them most, then without.
     """
     lay, prices = search.layout, search.prices
     assert prices is not None
-    wagons = round_loads(lay, amounts.choice, prices)
     if search.over():
         return
     insertion = _routed(search, amounts, wagons)
     if insertion is not None:
         search.offer(insertion.plan())
+        if not passes:
+            return
         _improve_orders(search, insertion, passes)
         insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
         insertion.mend(search.over)
@@ -328,7 +353,7 @@ def _routed(search: Search, amounts: Amounts, wagons: Array) -> Insertion | None
         found, flows = route_tolled(networks, wagons, tolled)
         used = np.asarray((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
         insertion = Insertion(lay, lay.possible, _kept_moves(search, used[:, None]), idle=False)
-        if insertion.take(found, flows, known, tolled, prices.value, search.over):
+        if insertion.take(found, flows, known, tolled, prices, search.over):
             return insertion
         full_links, full_yards = insertion.too_full()
         link_usd += full_links * more_usd / heaviest[:, None]

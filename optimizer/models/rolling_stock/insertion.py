@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optimizer.models.rolling_stock.bounds import Tolled
+from optimizer.models.rolling_stock.bounds import Prices, Tolled
 from optimizer.models.rolling_stock.bounds_kernels import raise_values
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion_kernels import (
@@ -21,12 +21,13 @@ from optimizer.models.rolling_stock.insertion_kernels import (
     improve_orders,
     load_all,
     supply_all,
+    unload,
 )
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.mending_kernels import mend_sites, relieve, settle_values
 from optimizer.models.rolling_stock.relaxation import yard_use
 from optimizer.models.rolling_stock.residual_kernels import FAR, Flow, Network
-from optimizer.models.rolling_stock.rounding import WholePlan
+from optimizer.models.rolling_stock.rounding import WholePlan, drop_from_link
 
 BATCH = 100
 """Orders or loaded runs between two looks at the clock."""
@@ -72,12 +73,13 @@ class Insertion:
         flows: Flows,
         known: Array,
         tolled: Tolled,
-        value: Array,
+        prices: Prices,
         over: Callable[[], bool] = lambda: False,
     ) -> bool:
         """
         Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
 
+        Empty wagons first, whatever way they then go; loads that pay least are given up where that is not enough.
         Only without a plan so far (``idle=False``). The flows cost least among those on ``known`` empty runs (e, days).
 
         Returns
@@ -89,10 +91,10 @@ class Insertion:
         flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
             wagons, flows.empty[self.moves], flows.hire, flows.stand
         )  # fmt: skip
-        flow.value[: lay.num_states] = np.floor(value * SCALE)
+        flow.value[: lay.num_states] = np.floor(prices.value * SCALE)
         self._fill_rooms()
         settle_values(self.net, flow, known[self.moves], SETTLING_SWEEPS)
-        if self._relieve(over) or flows.missing.any():
+        if flows.missing.any() or (self._relieve(over) and not self._give_up(prices, over)):
             return False
         self.mend(over)
         return True
@@ -186,6 +188,20 @@ class Insertion:
                 return 1
             left += relieve(self.net, self.flow, low, min(len(self.flow.free), low + SLOTS))
         return left
+
+    def _give_up(self, prices: Prices, over: Callable[[], bool]) -> bool:
+        """Take the loads that pay least off links that are too full; whether none, and no yard, stays so."""
+        flow, full = self.flow, self.too_full()[0]
+        for link, day in zip(*np.nonzero(full), strict=True):
+            if over():
+                return False
+            wagons, slot = flow.wagons.copy(), link * self.layout.days + day
+            drop_from_link(self.layout, wagons, prices, int(link), int(day), -flow.free[slot] / 1000)
+            for choice in np.flatnonzero(wagons < flow.wagons):
+                while (many := flow.wagons[choice] - wagons[choice]) > 0:
+                    if not unload(self.net, flow, int(choice), int(many), FAR - 1):
+                        break
+        return not (flow.free < 0).any()
 
     def load(self, wagons: Array, over: Callable[[], bool]) -> None:
         """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""

@@ -10,6 +10,7 @@ from optimizer.models.rolling_stock.residual_kernels import (
     Flow,
     Network,
     clear,
+    lower_seen,
     push,
     shortest,
     use_slot,
@@ -34,6 +35,8 @@ def load(net: Network, flow: Flow, choice: int, most: int, limit: int) -> int:  
     done = 0
     if shortest(net, flow, net.head[choice], net.tail[choice], limit) != FAR:
         done = push(net, flow, net.head[choice], net.tail[choice], most)
+    else:
+        lower_seen(flow, limit + 1)
     _on_links(net, flow, choice, done - most)
     return done
 
@@ -43,6 +46,7 @@ def unload(net: Network, flow: Flow, choice: int, most: int, limit: int) -> int:
     """Take up to ``most`` wagons off a loaded run that give up at most ``limit`` of its price each; how many."""
     clear(flow)
     if shortest(net, flow, net.tail[choice], net.head[choice], limit) == FAR:
+        lower_seen(flow, limit + 1)
         return 0
     done = push(net, flow, net.tail[choice], net.head[choice], min(most, flow.wagons[choice]))
     _on_links(net, flow, choice, -done)

@@ -17,6 +17,7 @@ from optimizer.models.rolling_stock.residual_kernels import (
     Flow,
     Network,
     clear,
+    lower_seen,
     push,
     shortest,
     slots,
@@ -66,20 +67,12 @@ def _mend_arc(
             return
         clear(flow)
         if shortest(net, flow, head, tail, -reduced - 1) == FAR:
-            _lower_seen(flow, -reduced)
+            lower_seen(flow, -reduced)
             return
         done = push(net, flow, head, tail, room)
         if not done:
             return
         _change(net, flow, kind, move, kept, done)
-
-
-@njit(cache=True)
-def _lower_seen(flow: Flow, reach: int) -> None:  # pragma: no cover
-    for i in range(flow.sizes[0]):
-        node = flow.seen[i]
-        if flow.distance[node] < reach:
-            flow.value[node] += flow.distance[node] - reach
 
 
 @njit(cache=True)
@@ -94,7 +87,7 @@ def _unwind_arc(
             return
         clear(flow)
         if shortest(net, flow, tail, head, reduced - 1) == FAR:
-            _lower_seen(flow, reduced)
+            lower_seen(flow, reduced)
             return
         done = push(net, flow, tail, head, amount)
         if not done:

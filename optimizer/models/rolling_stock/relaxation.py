@@ -36,8 +36,6 @@ EVEN = 1e-7
 """A share of a wagon that counts as none."""
 WHOLE = {"mip_max_nodes": 200, "mip_max_stall_nodes": 100}
 """Work of a search for whole loaded runs."""
-STEPS = 600
-"""Steps of the gradient method between two looks at the columns."""
 RELAXED = {"solver": "ipm", "run_crossover": "off", "ipm_optimality_tolerance": 1e-5}
 
 
@@ -272,16 +270,24 @@ class Relaxation:
         dual = np.array(solution.row_dual) if whole is None else np.zeros(len(programme.row_lower))
         return programme.read(lay, np.array(solution.col_value), dual)
 
-    def approach(self, part: Part, fixed: Amounts, value: Array, start: Solved | None, options: SolveOptions) -> Solved:
+    def approach(
+        self,
+        start: Solved | None,
+        options: SolveOptions,
+        steps: int,
+        between: tuple[Array, Array] | None = None,
+    ) -> Solved:
         """
-        Near the optimum of a part by ``STEPS`` steps of the primal-dual hybrid gradient method, from a start.
+        Near the optimum of everything by steps of the primal-dual hybrid gradient method, from a start.
 
         For programmes too large for the interior point method (Applegate et al. 2021); a few per thousand off.
+        ``between`` are the least and largest wagons on the loaded runs (c,).
         """
         from ortools.pdlp import solvers_pb2
         from ortools.pdlp.python import pdlp
 
-        programme = self._programme(part, fixed, value, False, None)
+        nothing, behind = Amounts.none(self.layout), np.zeros(self.layout.num_states)
+        programme = self._programme(self.everything(), nothing, behind, False, between)
         quadratic = pdlp.QuadraticProgram()
         quadratic.resize_and_initialize(programme.matrix.shape[1], programme.matrix.shape[0])
         quadratic.objective_vector = programme.cost
@@ -289,7 +295,7 @@ class Relaxation:
         quadratic.constraint_lower_bounds, quadratic.constraint_upper_bounds = programme.row_lower, programme.row_upper
         quadratic.variable_lower_bounds, quadratic.variable_upper_bounds = programme.lower, programme.upper
         parameters = solvers_pb2.PrimalDualHybridGradientParams(num_threads=THREADS)
-        parameters.termination_criteria.iteration_limit = STEPS
+        parameters.termination_criteria.iteration_limit = steps
         parameters.termination_criteria.simple_optimality_criteria.eps_optimal_relative = 1e-6
         if options.time_limit_s is not None:
             parameters.termination_criteria.time_sec_limit = options.time_limit_s

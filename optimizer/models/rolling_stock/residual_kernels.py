@@ -204,6 +204,17 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
 
 
 @njit(cache=True)
+def lower_seen(flow: Flow, reach: int) -> None:  # pragma: no cover
+    """Lower the values of what a search has seen nearer than ``reach``, so that they tell what it has found out."""
+    if reach >= FAR:
+        return
+    for i in range(flow.sizes[0]):
+        node = flow.seen[i]
+        if flow.distance[node] < reach:
+            flow.value[node] += flow.distance[node] - reach
+
+
+@njit(cache=True)
 def slots(net: Network, kind: int, move: int, tail: int) -> tuple[int, int, int]:  # pragma: no cover
     """Links of a run by pointers, or a yard slot."""
     if kind == NIGHT:
@@ -256,10 +267,7 @@ def push(net: Network, flow: Flow, source: int, target: int, most: int) -> int: 
         _move_along(net, flow, source, target, -amount)  # it passes a link twice on one day
         amount //= 2
     if amount > 0:
-        for i in range(flow.sizes[0]):
-            node = flow.seen[i]
-            if flow.distance[node] < reach:
-                flow.value[node] += flow.distance[node] - reach
+        lower_seen(flow, reach)
     return int(amount)
 
 

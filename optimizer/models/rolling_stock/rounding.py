@@ -35,38 +35,40 @@ def round_loads(layout: Layout, wish: Array, prices: Prices) -> Array:
     """(c,) whole wagons near ``wish``; no order takes too many, none gains by one wagon more or less."""
     lay = layout
     wagons = np.rint(wish).astype(np.int64)
-    _fit(lay, wagons, prices)
-    for _ in range(MOST_PASSES):
-        over = link_use(lay, wagons, np.zeros((len(lay.empty_usd), lay.days))) - lay.link_limit[:, None]
-        if not (over > SPARE).any():
-            break
-        for link, on_day in zip(*np.nonzero(over > SPARE), strict=True):
-            _drop_from_link(lay, wagons, prices, int(link), int(on_day), float(over[link, on_day]))
-    return wagons
-
-
-def _fit(layout: Layout, wagons: Array, prices: Prices) -> None:
-    lay = layout
     fit_loads(
         wagons, prices.price, lay.choice_start, lay.choice_type, lay.load_t, lay.quantity_t, lay.most_t,
         lay.unserved_usd,
     )  # fmt: skip
+    keep_to_links(lay, wagons, prices)
+    return wagons
 
 
-def _drop_from_link(layout: Layout, wagons: Array, prices: Prices, link: int, day: int, over: float) -> None:
-    """Give up the loads over a link that pay least, for what they take of it."""
+def keep_to_links(layout: Layout, wagons: Array, prices: Prices) -> None:
+    """Give up loads (c,), in place, on links where they alone are too many."""
+    lay = layout
+    over = link_use(lay, wagons, np.zeros((len(lay.empty_usd), lay.days))) - lay.link_limit[:, None]
+    for link, on_day in zip(*np.nonzero(over > SPARE), strict=True):
+        drop_from_link(lay, wagons, prices, int(link), int(on_day), float(over[link, on_day]))
+
+
+def drop_from_link(layout: Layout, wagons: Array, prices: Prices, link: int, day: int, over: float) -> None:
+    """Give up loads over a link on a day, wagon by wagon those that pay least for what they take of it."""
     lay = layout
     today = np.flatnonzero((wagons > 0) & (lay.choice_day == day))
     column, links, weights = expand(lay.choice_links, lay.choice_move[today])
     mine = links == link
     users, weight = today[column[mine]], weights[mine]
-    gain = lay.unserved_usd[lay.choice_order[users]] * lay.load_t[lay.choice_type[users]] - prices.price[users]
-    for at in np.argsort(gain / weight, kind="stable"):
-        taken = min(int(np.ceil((over - SPARE) / weight[at])), int(wagons[users[at]]))
-        wagons[users[at]] -= taken
-        over -= taken * weight[at]
-        if over <= SPARE:
-            break
+    load, order = lay.load_t[lay.choice_type], lay.choice_order[users]
+    rows = np.flatnonzero(np.isin(lay.choice_order, order))
+    tonnes = np.bincount(lay.choice_order[rows], weights=(wagons * load)[rows], minlength=lay.num_orders)
+    while over > SPARE and wagons[users].any():
+        left, without = (np.maximum(0.0, lay.quantity_t[order] - tonnes[order] + less) for less in (0, load[users]))
+        loss = lay.unserved_usd[order] * (without - left) - prices.price[users]
+        rate = np.where(wagons[users] > 0, loss / np.minimum(weight, over), np.inf)
+        at = int(np.argmin(rate))
+        wagons[users[at]] -= 1
+        tonnes[order[at]] -= load[users[at]]
+        over -= weight[at]
 
 
 def _take(wagons: Array, users: Array, count: int) -> None:
