@@ -40,6 +40,7 @@ def dive(
     (c,) whole wagons, no order above its limit; links may be a little too full. The last amounts, with empty runs.
     """
     lay = relaxation.layout
+    everything, nothing, behind = relaxation.everything(), Amounts.none(lay), np.zeros(lay.num_states)
     load, free = lay.load_t[lay.choice_type], np.ones(lay.num_orders, dtype=bool)
     kept = np.zeros(len(load), dtype=np.int64)
     for share in SHARES:
@@ -57,6 +58,7 @@ def dive(
         mine = free[lay.choice_order]
         low, high = np.where(mine, 0.0, kept), np.where(mine, np.inf, kept)
         solved = relaxation.approach(solved, options(), STEPS, (low, high))
+        relaxation.grow(everything, solved, nothing, behind)  # train paths that are overrun now become rows
     return np.where(free[lay.choice_order], _whole(relaxation, solved.amounts.choice), kept), solved.amounts
 
 

@@ -313,9 +313,7 @@ def _near_the_values(search: Search, further: Array) -> Array:
 
 def _plan_from(search: Search, amounts: Amounts, wagons: Array, passes: int = MOST_PASSES) -> None:
     """
-    Whole loaded runs (c,) routed with the tolls of the relaxation, then changed while it pays.
-
-    First with tolls, which keep yards and train paths for those who need them most, then without.
+    Whole loaded runs (c,) routed with the tolls of the relaxation, then changed, without tolls, while it pays.
     """
     lay, prices = search.layout, search.prices
     assert prices is not None
@@ -326,7 +324,6 @@ def _plan_from(search: Search, amounts: Amounts, wagons: Array, passes: int = MO
         search.offer(insertion.plan())
         if not passes:
             return
-        _improve_orders(search, insertion, passes)
         insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
         insertion.mend(search.over)
     else:
