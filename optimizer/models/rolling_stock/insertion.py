@@ -94,7 +94,7 @@ class Insertion:
         flow.value[: lay.num_states] = np.floor(prices.value * SCALE)
         self._fill_rooms()
         settle_values(self.net, flow, known[self.moves], SETTLING_SWEEPS)
-        if flows.missing.any() or (self._relieve(over) and not self._give_up(prices, over)):
+        if flows.missing.any() or (self._relieve(over) and not self._unload_links(prices, over)):
             return False
         self.mend(over)
         return True
@@ -189,7 +189,7 @@ class Insertion:
             left += relieve(self.net, self.flow, low, min(len(self.flow.free), low + SLOTS))
         return left
 
-    def _give_up(self, prices: Prices, over: Callable[[], bool]) -> bool:
+    def _unload_links(self, prices: Prices, over: Callable[[], bool]) -> bool:
         """Take the loads that pay least off links that are too full; whether none, and no yard, stays so."""
         flow, full = self.flow, self.too_full()[0]
         for link, day in zip(*np.nonzero(full), strict=True):

@@ -20,7 +20,15 @@ from typing import Any
 import numpy as np
 
 from optimizer.models.rolling_stock.bounds import Prices
-from optimizer.models.rolling_stock.engine import LONGER, SLOW_SHARE, Search, as_amounts, is_small, relax_rounds
+from optimizer.models.rolling_stock.engine import (
+    FIRST_STEPS,
+    LONGER,
+    SLOW_SHARE,
+    Search,
+    as_amounts,
+    is_small,
+    relax_rounds,
+)
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion import Insertion, near_moves
 from optimizer.models.rolling_stock.layout import Array, Layout
@@ -276,7 +284,7 @@ def raise_bound(search: Search) -> None:
     left, took = search.left_s(), 0.0
     while not search.over() and (left is None or LONGER * took < left):
         begun, before = time.perf_counter(), search.bound
-        start = relaxation.approach(part, nothing, behind, start, search.limits(STEPS_SHARE))
+        start = relaxation.approach(start, search.limits(STEPS_SHARE), FIRST_STEPS)
         search.know(search.bounds.prices(start.value, start.link_usd, start.yard_usd))
         if took and search.bound <= before * (1 + SLOW_SHARE):
             return
