@@ -15,7 +15,7 @@ from optimizer.data.generator.wagon_ladder import wagon_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock import FAMILY, diving, engine
+from optimizer.models.rolling_stock import FAMILY, diving, engine, windows
 from optimizer.models.rolling_stock.bounds import Bounds
 from optimizer.models.rolling_stock.bounds_kernels import cheapest_loads, fit_loads
 from optimizer.models.rolling_stock.engine import solve_by_parts
@@ -72,7 +72,7 @@ def test_gradient_steps_keep_bound_and_rules(drawn: Any) -> None:
     optimum = EXACT(problem, SolveOptions()).cost
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "INTERIOR_STATES", 0)
-        patch.setattr(engine, "WINDOW_DAYS", 2)
+        patch.setattr(windows, "WINDOW_DAYS", 2)
         patch.setattr(engine, "FIRST_STEPS", 100)
         patch.setattr(engine, "MORE_STEPS", 100)
         patch.setattr(diving, "STEPS", 50)

@@ -14,7 +14,8 @@ import numpy as np
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.bounds_kernels import round_orders
 from optimizer.models.rolling_stock.layout import Array
-from optimizer.models.rolling_stock.relaxation import Amounts, Relaxation, Solved
+from optimizer.models.rolling_stock.programme import Amounts, Solved
+from optimizer.models.rolling_stock.relaxation import Relaxation
 
 SHARES = (0.4, 0.4, 0.5, 0.5, 0.6)
 """Share of the orders still free that is made whole, dive by dive; then all."""

@@ -25,7 +25,7 @@ from optimizer.models.rolling_stock.insertion_kernels import (
 )
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.mending_kernels import mend_sites, relieve, settle_values
-from optimizer.models.rolling_stock.relaxation import yard_use
+from optimizer.models.rolling_stock.programme import yard_use
 from optimizer.models.rolling_stock.residual_kernels import FAR, Flow, Network
 from optimizer.models.rolling_stock.rounding import WholePlan, drop_from_link
 

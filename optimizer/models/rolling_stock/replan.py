@@ -14,11 +14,12 @@ from dataclasses import replace
 from optimizer.errors import UsageError
 from optimizer.models.family import News, Replanned, SolveOptions
 from optimizer.models.rolling_stock.closures import closures_of
-from optimizer.models.rolling_stock.engine import Search, nothing_moves, outcome, solve_by_parts
+from optimizer.models.rolling_stock.engine import solve_by_parts
 from optimizer.models.rolling_stock.moves import OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.replan_report import changes
 from optimizer.models.rolling_stock.resuming import raise_bound, resume
+from optimizer.models.rolling_stock.search import Search, nothing_moves, outcome
 from optimizer.result import Outcome, Solution
 
 CHANGE_USD = 20.0

@@ -20,23 +20,18 @@ from typing import Any
 import numpy as np
 
 from optimizer.models.rolling_stock.bounds import Prices
-from optimizer.models.rolling_stock.engine import (
-    FIRST_STEPS,
-    LONGER,
-    SLOW_SHARE,
-    Search,
-    as_amounts,
-    is_small,
-    relax_rounds,
-)
+from optimizer.models.rolling_stock.engine import FIRST_STEPS, LONGER, SLOW_SHARE, is_small, relax_rounds
 from optimizer.models.rolling_stock.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.insertion import Insertion, near_moves
 from optimizer.models.rolling_stock.layout import Array, Layout
 from optimizer.models.rolling_stock.moves import Moves, Spot
 from optimizer.models.rolling_stock.price_tables import read_prices
-from optimizer.models.rolling_stock.relaxation import COMPANY_USD, Amounts, Relaxation, Solved
+from optimizer.models.rolling_stock.programme import Amounts, Solved
+from optimizer.models.rolling_stock.relaxation import COMPANY_USD, Relaxation
 from optimizer.models.rolling_stock.residues import Residues
 from optimizer.models.rolling_stock.rounding import WholePlan
+from optimizer.models.rolling_stock.search import Search
+from optimizer.models.rolling_stock.windows import as_amounts
 from optimizer.result import Solution
 
 LEAST_GAINS_USD = (10.0, 0.01)

@@ -15,7 +15,7 @@ from optimizer.models.rolling_stock.bounds import Prices, Tolled
 from optimizer.models.rolling_stock.bounds_kernels import fit_loads
 from optimizer.models.rolling_stock.flows import MANY, Flows, TypeNetworks, plan_usd
 from optimizer.models.rolling_stock.layout import Array, Layout, expand
-from optimizer.models.rolling_stock.relaxation import link_use, yard_use
+from optimizer.models.rolling_stock.programme import link_use, yard_use
 
 MOST_PASSES = 12
 SPARE = 1e-6
