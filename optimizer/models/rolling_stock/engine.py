@@ -33,8 +33,8 @@ INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
 """Sizes up to which the relaxation is solved by the interior point method."""
 MOST_ROUNDS = 6
 FIRST_ROUNDS, FIRST_STEPS = 4, 600
-MORE_ROUNDS, MORE_STEPS = 7, 1_000
-"""Rounds of gradient steps, and steps of each, before the first plan and before the dive."""
+MORE_ROUNDS, LAST_ROUNDS, MORE_STEPS = 6, 2, 1_000
+"""Rounds of gradient steps, and steps of each: before the first plan; for the prices; for amounts to dive from."""
 SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
 """Rounds end when so many each raise the bound by at most this share."""
 INTERIOR_SHARE = 0.8
@@ -135,6 +135,7 @@ def _approach(search: Search, relaxation: Relaxation) -> None:
         return
     plan_from(search, solved.amounts, round_loads(lay, solved.amounts.choice, search.prices), 0)
     solved = _gradient_rounds(search, relaxation, solved, MORE_ROUNDS, MORE_STEPS) or solved
+    solved = _gradient_rounds(search, relaxation, solved, LAST_ROUNDS, MORE_STEPS, keep_weight=True) or solved
     if not search.over():
         wagons, amounts = dive(relaxation, solved, search.limits, search.over)
         keep_to_links(lay, wagons, search.prices)
@@ -142,7 +143,7 @@ def _approach(search: Search, relaxation: Relaxation) -> None:
 
 
 def _gradient_rounds(
-    search: Search, relaxation: Relaxation, solved: Solved | None, rounds: int, steps: int
+    search: Search, relaxation: Relaxation, solved: Solved | None, rounds: int, steps: int, keep_weight: bool = False
 ) -> Solved | None:
     """Gradient steps in turn with looks at the columns, until the bound rises slowly."""
     part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
@@ -151,7 +152,7 @@ def _gradient_rounds(
         if search.over() or slow == SLOW_ROUNDS:
             break
         before = search.bound
-        solved = relaxation.approach(solved, search.limits(), steps)
+        solved = relaxation.approach(solved, search.limits(), steps, keep_weight=keep_weight)
         search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
         slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
         relaxation.shrink(solved)

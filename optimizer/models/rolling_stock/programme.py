@@ -51,7 +51,8 @@ class Solved:
     """
     Amounts of the part, and prices: values (states,), links and yards by day. Zero outside the part.
 
-    ``order_usd`` are the prices of the rows of orders, ``tonnes`` what they leave and take too much.
+    ``order_usd`` are the prices of the rows of orders, ``tonnes`` what they leave and take too much, ``primal_weight``
+    the ratio of dual to primal steps with which gradient steps ended; None: not by gradient steps.
     """
 
     amounts: Amounts
@@ -60,6 +61,7 @@ class Solved:
     yard_usd: Array
     order_usd: Array
     tonnes: Array
+    primal_weight: float | None = None
 
 
 @dataclass(frozen=True)
