@@ -19,101 +19,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from fractions import Fraction
-from heapq import heappop, heappush
 from math import ceil, floor, lcm
 from typing import Any
 
 from optimizer.data.columns import is_blank
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.crosscheck_rails import Place, Rails, fraction
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
 from optimizer.result import Outcome, Status, relative_gap
 
-Place = tuple[str, int]
 Spot = tuple[str, int, str]
-
-
-def _fraction(value: Any) -> Fraction:
-    return Fraction(str(value))
-
-
-class _Rails:
-    """Fastest ways in exact fractions, by Dijkstra's search with a binary heap."""
-
-    def __init__(self, problem: RollingStock, wagon: dict[str, Any], form: str) -> None:
-        country = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["country"], strict=True))
-        gauges = {int(g) for g in wagon["gauges_mm"]}
-        self.out: dict[Place, list[tuple[Any, ...]]] = defaultdict(list)
-        borders = problem.table("borders").to_dict("records")
-        for link in problem.table("links").to_dict("records"):
-            if link["mode"] != "rail" or int(link["gauge_mm"]) not in gauges:
-                continue
-            for tail, head in ((link["from_node"], link["to_node"]), (link["to_node"], link["from_node"])):
-                pair = country[tail], country[head]
-                hours = _fraction(link["length_km"]) / _fraction(link["speed_kmh"]) + _dwell(borders, *pair)
-                km, gauge = _fraction(link["length_km"]), int(link["gauge_mm"])
-                self.out[tail, gauge].append(((head, gauge), link["link_id"], tail, hours, km, Fraction(0), pair))
-        for row in problem.table("handlings").to_dict("records"):
-            if row["technology"] != wagon["gauge_change"] or (
-                form and row["cargo_forms"] and form not in row["cargo_forms"]
-            ):
-                continue
-            pairs = [(row["from_layer"], row["to_layer"])] + [(row["to_layer"], row["from_layer"])] * bool(
-                row["both_ways"]
-            )
-            for first, second in pairs:
-                if (
-                    not (first.startswith("rail-") and second.startswith("rail-"))
-                    or not {int(first[5:]), int(second[5:])} <= gauges
-                ):
-                    continue
-                head, at = (row["node_id"], int(second[5:])), country[row["node_id"]]
-                usd = _fraction(row["cost_usd_per_wagon"])
-                edge = (head, row["handling_id"], "", _fraction(row["dwell_h"]), Fraction(0), usd, (at, at))
-                self.out[row["node_id"], int(first[5:])].append(edge)
-
-    def tree(self, start: Place) -> dict[Place, list[tuple[Any, ...]]]:
-        """Place -> edges of the fastest way from ``start``."""
-        ways: dict[Place, list[tuple[Any, ...]]] = {}
-        queue: list[tuple[Fraction, int, Place, list[tuple[Any, ...]]]] = [(Fraction(0), 0, start, [])]
-        count = 0
-        while queue:
-            spent, _, at, way = heappop(queue)
-            if at in ways:
-                continue
-            ways[at] = way
-            for edge in sorted(self.out[at], key=lambda e: str(e[1])):
-                if edge[0] not in ways:
-                    count += 1
-                    heappush(queue, (spent + edge[3] + edge[4] / 10**9, count, edge[0], [*way, edge]))
-        return ways
-
-    def homeward(
-        self, start: Place, country: dict[str, str], home: str, prices: tuple[Fraction, Fraction]
-    ) -> Fraction | None:
-        """Least cost of a way home over all stations there; None when no way leads home."""
-        if country[start[0]] == home:
-            return Fraction(0)
-        per_km, abroad_h = prices
-        costs = []
-        for end, way in self.tree(start).items():
-            if way and country[end[0]] == home:
-                hours = sum((e[3] / 2 * ((e[6][0] != home) + (e[6][1] != home)) for e in way), Fraction(0))
-                costs.append(sum((per_km * e[4] + e[5] for e in way), Fraction(0)) + abroad_h * hours)
-        return min(costs, default=None)
-
-
-def _dwell(borders: list[dict[str, Any]], here: str, there: str) -> Fraction:
-    if here == there:
-        return Fraction(0)
-    fits = [
-        (sum(not is_blank(row[key]) for key in ("from_country", "to_country", "mode")), _fraction(row["dwell_h"]))
-        for row in borders
-        if (is_blank(row["from_country"]) or row["from_country"] == here)
-        and (is_blank(row["to_country"]) or row["to_country"] == there)
-        and (is_blank(row["mode"]) or row["mode"] == "rail")
-    ]
-    return max(fits, default=(0, Fraction(0)))[1]
 
 
 def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
@@ -134,8 +50,8 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     from optimizer.solvers.mathopt import solve_mathopt
 
     settings, days = problem.corridor.config.rolling_stock, problem.days
-    per_day, terminal = _fraction(settings.hours_per_day), _fraction(settings.load_unload_days)
-    foreign, idle = _fraction(settings.foreign_usd_per_wagon_day), _fraction(settings.idle_usd_per_wagon_day)
+    per_day, terminal = fraction(settings.hours_per_day), fraction(settings.load_unload_days)
+    foreign, idle = fraction(settings.foreign_usd_per_wagon_day), fraction(settings.idle_usd_per_wagon_day)
     country = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["country"], strict=True))
     form = dict(
         zip(problem.table("commodities")["commodity_id"], problem.table("commodities")["cargo_form"], strict=True)
@@ -179,7 +95,7 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                 return
         abroad = sum((e[3] / 2 * ((e[6][0] != home) + (e[6][1] != home)) for e in way), Fraction(0))
         usd = sum((e[5] for e in way), Fraction(0)) + (foreign * length * abroad / hours if home and hours else 0)
-        usd += 0 if order_id else _fraction(settings.empty_usd_per_wagon_km) * sum(e[4] for e in way)
+        usd += 0 if order_id else fraction(settings.empty_usd_per_wagon_km) * sum(e[4] for e in way)
         if day + length >= days:
             usd += owed.get((wagon["wagon_id"], end)) or 0
         variable = model.add_integer_variable(lb=0)
@@ -189,11 +105,11 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
         wear[wagon["wagon_id"], "km"][day].append(-float(sum((e[4] for e in way), Fraction(0))) * variable)
         wear[wagon["wagon_id"], "days"][day].append(-length * variable)
         if order_id:
-            tonnes[order_id].append(float(_fraction(wagon["typical_load_t"])) * variable)
-        gross = _fraction(wagon["tare_t"]) + (_fraction(wagon["typical_load_t"]) if order_id else 0)
+            tonnes[order_id].append(float(fraction(wagon["typical_load_t"])) * variable)
+        gross = fraction(wagon["tare_t"]) + (fraction(wagon["typical_load_t"]) if order_id else 0)
         for edge in way:
             if edge[2]:
-                passing[edge[1], edge[2], day].append((variable, gross, _fraction(wagon["length_m"])))
+                passing[edge[1], edge[2], day].append((variable, gross, fraction(wagon["length_m"])))
         row = {"kind": "loaded" if order_id else "empty", "wagon_id": wagon["wagon_id"], "order_id": order_id}
         row |= {"from_node": start[0], "from_gauge": start[1], "to_node": end[0], "to_gauge": end[1]}
         row["residue"] = residues[0]
@@ -202,7 +118,7 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     def add_work(wagon: dict[str, Any], work: dict[str, Any], gauge: int, residue: str, day: int) -> None:
         home, at = "" if is_blank(wagon["home_country"]) else wagon["home_country"], work["node_id"]
         length, cleans = int(work["days"]), work["kind"] == "cleaning"
-        usd = _fraction(work["cost_usd_per_wagon"]) + (foreign * length if home and country[at] != home else 0)
+        usd = fraction(work["cost_usd_per_wagon"]) + (foreign * length if home and country[at] != home else 0)
         variable = model.add_integer_variable(lb=0)
         cost.append(float(usd) * variable)
         flow[wagon["wagon_id"], (at, gauge, residue)][day].append(-variable)
@@ -240,9 +156,9 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                 for g in gauges:
                     for day in range(days - int(work["days"])):
                         add_work(wagon, work, g, residue, day)
-        rails = _Rails(problem, wagon, "")
+        rails = Rails(problem, wagon, "")
         if wagon["return_rule"] != "none":
-            prices = _fraction(settings.empty_usd_per_wagon_km), foreign / per_day
+            prices = fraction(settings.empty_usd_per_wagon_km), foreign / per_day
             for place in places:
                 owed[wagon_id, place] = rails.homeward(place, country, wagon["home_country"], prices)
         for start in sorted(places):
@@ -251,7 +167,7 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                     for residue in sorted(layers):
                         add_run(wagon, "", start, end, way, day, (residue, residue))
         for row in mine:
-            carrying = _Rails(problem, wagon, form[row["commodity_id"]] if wagon["gauge_change"] != "none" else "")
+            carrying = Rails(problem, wagon, form[row["commodity_id"]] if wagon["gauge_change"] != "none" else "")
             for start in ((row["origin"], g) for g in gauges):
                 for end, way in carrying.tree(start).items():
                     for day in (
@@ -288,7 +204,7 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
                 by_day = wear[wagon["wagon_id"], unit]
                 for row in fleet:
                     if row["type_id"] == wagon["wagon_id"]:
-                        rest = _fraction(every) - _fraction(row[f"{unit}_since_maintenance"])
+                        rest = fraction(every) - fraction(row[f"{unit}_since_maintenance"])
                         by_day[int(row["from_day"])].append(float(rest * int(row["units"])))
                 so_far: list[Any] = []
                 for day in range(days):
@@ -299,22 +215,22 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
         if not is_blank(capacity[work_id]):
             model.add_linear_constraint(mathopt.fast_sum(variables) <= int(capacity[work_id]))
     _add_standing(model, mathopt, problem, flow, night, foreign, country, cost, owed)
-    share, loads = _fraction(settings.path_share), {w["wagon_id"]: _fraction(w["typical_load_t"]) for w in wagons}
+    share, loads = fraction(settings.path_share), {w["wagon_id"]: fraction(w["typical_load_t"]) for w in wagons}
     links = {row["link_id"]: row for row in problem.table("links").to_dict("records")}
     for (link_id, _, _), users in passing.items():
         link = links[link_id]
         if is_blank(link["capacity_trains_per_day"]):
             continue
-        trains = _fraction(link["capacity_trains_per_day"]) * share
+        trains = fraction(link["capacity_trains_per_day"]) * share
         if not is_blank(link["max_train_wagons"]):
             room = floor(trains * int(link["max_train_wagons"]))
             model.add_linear_constraint(mathopt.fast_sum(v for v, _, _ in users) <= room)
         for column, at in (("max_train_gross_t", 1), ("max_train_length_m", 2)):
             if not is_blank(link[column]):
                 taken = mathopt.fast_sum(float(use[at]) * use[0] for use in users)
-                model.add_linear_constraint(taken <= float(trains * _fraction(link[column])))
+                model.add_linear_constraint(taken <= float(trains * fraction(link[column])))
     for row in orders:
-        quantity = _fraction(row["quantity_t"])
+        quantity = fraction(row["quantity_t"])
         suited = [loads[k] for k, c in sorted(suits) if c == row["commodity_id"] and k in loads]
         grain = Fraction(1, lcm(quantity.denominator, *(load.denominator for load in suited)))
         served = model.add_variable(lb=float(quantity) if problem.serve_all else 0.0, ub=float(quantity))
@@ -330,8 +246,8 @@ def solve_crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
 def _most_km(problem: RollingStock, gauges: list[int]) -> Fraction:
     """Kilometres of a day at the highest speed on rails of some gauges."""
     links = problem.table("links").to_dict("records")
-    speeds = [_fraction(r["speed_kmh"]) for r in links if r["mode"] == "rail" and int(r["gauge_mm"]) in gauges]
-    return max(speeds, default=Fraction(0)) * _fraction(problem.corridor.config.rolling_stock.hours_per_day)
+    speeds = [fraction(r["speed_kmh"]) for r in links if r["mode"] == "rail" and int(r["gauge_mm"]) in gauges]
+    return max(speeds, default=Fraction(0)) * fraction(problem.corridor.config.rolling_stock.hours_per_day)
 
 
 def _add_standing(
@@ -393,7 +309,7 @@ def _outcome(
     options: SolveOptions,
     cost: float | None,
 ) -> Outcome:
-    left = {row["order_id"]: _fraction(row["quantity_t"]) for row in problem.table("orders").to_dict("records")}
+    left = {row["order_id"]: fraction(row["quantity_t"]) for row in problem.table("orders").to_dict("records")}
     for run in rows["runs"]:
         if run["order_id"]:
             left[run["order_id"]] -= loads[run["wagon_id"]] * run["wagons"]
@@ -411,14 +327,14 @@ def _standing_still(problem: RollingStock, owed: dict[tuple[str, Place], Fractio
     country = dict(zip(problem.table("nodes")["node_id"], problem.table("nodes")["country"], strict=True))
     home = dict(zip(problem.table("wagons")["wagon_id"], problem.table("wagons")["home_country"], strict=True))
     cost = sum(
-        _fraction(r["quantity_t"]) * _fraction(r["unserved_usd_per_t"])
+        fraction(r["quantity_t"]) * fraction(r["unserved_usd_per_t"])
         for r in problem.table("orders").to_dict("records")
     )
     for row in problem.table("fleet").to_dict("records"):
         if row["type_id"] in home:
             abroad = not is_blank(home[row["type_id"]]) and country[row["node_id"]] != home[row["type_id"]]
-            night = _fraction(settings.idle_usd_per_wagon_day) + (
-                _fraction(settings.foreign_usd_per_wagon_day) if abroad else 0
+            night = fraction(settings.idle_usd_per_wagon_day) + (
+                fraction(settings.foreign_usd_per_wagon_day) if abroad else 0
             )
             nights = max(0, days - int(row["from_day"]))
             debt = owed.get((row["type_id"], (row["node_id"], int(row["gauge_mm"])))) or 0
