@@ -36,6 +36,8 @@ SITES, SLOTS, MENDING_ROUNDS = 20, 200, 100
 LEAST_GAIN_USD = 0.01
 SETTLING_SWEEPS = 300
 """Sweeps over the days in which values follow new flows; searches do the rest."""
+MOST_WAITING = 50
+"""Loaded runs that are asked, one by one, to give up a wagon."""
 WIDE_STATES = 12_000
 WIDE, NARROW = (1e6, 50), (400.0, 6)
 """Up to so many states and above: largest detour of the flows around a change, USD, and tries in vain of an order."""
@@ -137,13 +139,15 @@ class Insertion:
         return left, given_up
 
     def _give_up(self, state: int) -> int:
-        """Free a wagon for a state from the next loaded run that waits for it; its number, or -1."""
+        """Free a wagon for a state from a loaded run that waits for it, at its site first; its number, or -1."""
         lay, flow = self.layout, self.flow
         if state >= lay.num_states:
             return -1
-        last = (state // lay.days + 1) * lay.days
-        waiting = np.flatnonzero((lay.choice_tail >= state) & (lay.choice_tail < last) & (flow.wagons > 0))
-        for choice in waiting[np.argsort(lay.choice_tail[waiting], kind="stable")]:
+        site, day = divmod(state, lay.days)
+        late = (lay.choice_day >= day) & (lay.choice_type == lay.site_type[site]) & (flow.wagons > 0)
+        waiting = np.flatnonzero(late)
+        elsewhere = lay.choice_tail[waiting] // lay.days != site
+        for choice in waiting[np.lexsort((lay.choice_day[waiting], elsewhere))][:MOST_WAITING]:
             if give_up(self.net, flow, choice, state):
                 return int(choice)
         return -1

@@ -20,7 +20,7 @@ from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.replan_report import changes
 from optimizer.models.rolling_stock.resuming import raise_bound, resume
 from optimizer.models.rolling_stock.search import Search, nothing_moves, outcome
-from optimizer.result import Outcome, Solution
+from optimizer.result import Outcome, Solution, Status
 
 CHANGE_USD = 20.0
 """What a wagon on a loaded run that the old plan does not have must save besides."""
@@ -86,6 +86,7 @@ def _planned(
     )
     search = Search(problem, kept, moves, started)
     if not resume(search, solution, change_usd):
-        return solve_by_parts(problem, options, moves, started)
+        anew = solve_by_parts(problem, options, moves, started)
+        return anew if anew.status is Status.OPTIMAL else replace(anew, bound=max(anew.bound or 0.0, search.bound))
     raise_bound(search)
     return outcome(search)

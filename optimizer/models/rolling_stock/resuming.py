@@ -36,7 +36,7 @@ from optimizer.result import Solution
 
 LEAST_GAINS_USD = (10.0, 0.01)
 """Least gain of a change in the first pass over some orders, and in those that follow."""
-PASSES = 6
+PASSES, ROUNDS = 6, 3
 NEIGHBOUR_DAYS = 3
 """Orders with a place in common whose days are at most so far apart are neighbours."""
 STEPS_SHARE = 0.6
@@ -155,11 +155,18 @@ def resume(search: Search, solution: Solution, change_usd: float) -> bool:
     insertion.charge(search.bounds.tolled(*known[1:]))
     insertion.resume(rest.wagons, rest.flows, search.prices.value, search.over)
     touched = set(rest.orders)
-    for tail, head, units in paired(lay, rest.gone):
-        missing, given_up = insertion.carry(tail, head, units)
-        if missing:
-            return False
-        touched.update(lay.choice_order[given_up].tolist())
+    left = paired(lay, rest.gone)
+    for _ in range(ROUNDS):
+        waiting, left = left, []
+        for tail, head, units in waiting:
+            missing, given_up = insertion.carry(tail, head, units)
+            left += [(tail, head, missing)] if missing else []
+            touched.update(lay.choice_order[given_up].tolist())
+        if not left:
+            break
+        insertion.mend(search.over)
+    else:
+        return False
     search.offer(insertion.plan())
     if touched:
         insertion.net.usd[rest.wagons == 0] += round(change_usd * SCALE)
