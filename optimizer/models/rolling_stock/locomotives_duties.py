@@ -82,6 +82,39 @@ def unit_duties(programme: Programme, x: Floats, connection_min: int) -> list[Un
     return found
 
 
+def plan_columns(programme: Programme, duties: Iterable[UnitDuty]) -> dict[str, Counter[tuple[int, ...]]]:
+    """Keys and units of the columns for consists, stages, staying with a train and visits that duties make up."""
+    stage_of = {(stage.service_id, stage.number): n for n, stage in enumerate(programme.stages)}
+    number = {network.loco_id: n for n, network in enumerate(programme.networks)}
+    found: dict[str, Counter[tuple[int, ...]]] = {name: Counter() for name in ("haul", "unit", "stay", "shop")}
+    crews: dict[int, Counter[str]] = defaultdict(Counter)
+    start: dict[str, int] = {}
+    after: dict[tuple[int, int], int] = {}
+    for at, one in enumerate(programme.layers):
+        own = programme.networks[one.network].layers[one.layer]
+        start |= {stock.fleet_id: at for stock in own.stock}
+        after |= {(one.network, window): at for window in own.entries}
+    for duty in duties:
+        kind, layer = number[duty.loco_id], start[duty.fleet_id]
+        windows = [window.window_id for window in programme.networks[kind].windows]
+        for place, step in enumerate(duty.steps):
+            follower = duty.steps[place + 1] if place + 1 < len(duty.steps) else None
+            if step.stage is not None:
+                stage = stage_of[step.stage.service_id, step.stage.number]
+                crews[stage][duty.loco_id] += 1
+                found["unit"][layer, stage] += 1
+                if follower is not None and follower.goes_on_from(step):
+                    found["stay"][layer, stage] += 1
+            elif step.kind == "shop":
+                window = windows.index(step.window_id)
+                found["shop"][layer, window, after[kind, window]] += 1
+                layer = after[kind, window]
+    for stage, crew in crews.items():
+        choices = [tuple(sorted(consist)) for consist in programme.consists[stage]]
+        found["haul"][stage, choices.index(tuple(sorted(crew.items())))] = 1
+    return found
+
+
 class _Simulation:
     """Hands out the work of one type in order of time."""
 

@@ -1,20 +1,17 @@
-"""The trains and locomotives of one gauge: relaxation with a certified bound, dive to a plan, neighbourhoods.
+"""The trains and locomotives of one gauge: duties unit by unit, a certified bound, neighbourhoods where they are small.
 
-1. **Bound.** The relaxation by interior point, then a basis. Prices y of its rows bound every plan, whatever solver
-   they come from:
+1. **Duties** (:mod:`locomotives_search`): trains in order of time, each with the consist that costs least; then trains
+   near to one another are taken off and put on again, by annealing. Every unit keeps its limits at any moment.
+2. **Bound.** The relaxation by interior point. Prices y of its rows bound every plan, whatever solver they come from:
 
        sum y b + sum over columns of min(0, d_j) * (most of j),    d = c - A' y,   y of the right sign.
 
-2. **Dive**, on the columns whose reduced cost is below what a few hours of a unit cost: the surest consists are kept,
-   the others of their stages closed, and the relaxation is mended from its basis, until it costs 2% more.
-   Going on costs more than it settles: an integer programme chooses among the consists that still have a value. A
-   train can always be cancelled, so a plan remains.
-3. **Neighbourhoods.** Trains near to each other in time, or in time and place, are planned anew by an integer
-   programme; all others keep their consists, but not their locomotives, and light moves long before or after theirs.
-   As many trains are free as can be solved. Where that is all of them, the bound is that of the programme, too.
-
-Units whose kilometres run out are counted together in the relaxation, those fresh from a shop not at all. Where a unit
-of a plan then runs too far, what it did too much is forbidden to its group, in plans but not in the bound.
+   Units whose kilometres run out are counted together in it, those fresh from a shop not at all.
+3. **Neighbourhoods**, where the programme is small: trains near to each other in time, or in time and place, are
+   planned anew by an integer programme; all others keep their consists, but not their locomotives, and light moves long
+   before or after theirs. As many trains are free as can be solved. Where that is all of them, the bound is that of the
+   programme, too. Where a unit of a plan then runs too far, what it did too much is forbidden to its group, in plans
+   but not in the bound.
 """
 
 from __future__ import annotations
@@ -31,23 +28,25 @@ from scipy import sparse
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.locomotives import trains_running
-from optimizer.models.rolling_stock.locomotives_duties import UnitDuty, plan_cost, unit_duties
+from optimizer.models.rolling_stock.locomotives_duties import UnitDuty, plan_columns, plan_cost, unit_duties
 from optimizer.models.rolling_stock.locomotives_network import Floats, Ints
 from optimizer.models.rolling_stock.locomotives_programme import Programme, build_programme
+from optimizer.models.rolling_stock.locomotives_search import DutySearch
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.trains import Stage, TrainPlan, least_cost
 from optimizer.result import Status, relative_gap
 from optimizer.solvers.highs import HighsOutcome, make_highs, run_highs
 
-DIVE_H, ANEW_H, FEW_COLUMNS = 4.0, 10.0, 15_000
+ROUNDS_A_TRAIN, ROUNDS_A_LOOK, FIRST_ROUNDS = 600, 20, 10
+"""Of the annealing: rounds in all and before the relaxation, by train, and between two looks at the clock."""
+HOT_H, COLD_H = 8.0, 0.5
+"""What a plan may cost more than the last one, in hours of the dearest unit: at first and at last."""
+SEARCH_SHARE = 0.7
+"""Of the time that is left: at most so much for the annealing where neighbourhoods follow."""
+SMALL_COLUMNS = 30_000
+"""Programmes up to this size are searched by neighbourhoods."""
+ANEW_H, FEW_COLUMNS = 10.0, 15_000
 """Columns whose reduced cost is below so many hours of the dearest unit are searched, and at least so many."""
-SURE, KEPT_A_ROUND = 0.7, 0.15
-"""A stage keeps a consist of at least this value; at most this share of the undecided ones in a round."""
-UNSURE_A_ROUND = 0.03
-DIVE_SHARE = 0.5
-"""Of the time that is left: at most so much for the dive."""
-DIVE_RISE, PLAN_SHARE = 0.02, 0.25
-"""The dive ends when the relaxation costs so much more; the programme that is left has this share of the time."""
 FREE_TRAINS = 24
 """In the first neighbourhood; then more where the search ended by itself, fewer where it was cut off."""
 GROW, SHRINK, FEWEST = 1.15, 0.7, 4
@@ -95,12 +94,10 @@ class Clock:
 
 @dataclass
 class _Relaxed:
-    """Values of the relaxation, reduced costs of all columns, and the basis."""
+    """Values of the relaxation and reduced costs of all columns."""
 
     x: Floats
     reduced: Floats
-    column_status: list[highspy.HighsBasisStatus]
-    row_status: list[highspy.HighsBasisStatus]
 
 
 class GaugePart:
@@ -128,6 +125,7 @@ class GaugePart:
         self._x = np.zeros(self.programme.num_columns)
         self._most = self.programme.upper.copy()
         """Of each column in plans: what the best one has of it where a unit ran too far in another."""
+        self._search = DutySearch(problem, plan, services, self.programme.networks, clock.options.seed)
         self._rng = np.random.default_rng(clock.options.seed)
         p = self.programme
         self._light_min = np.zeros(len(p.key["light"]), np.int64)
@@ -142,12 +140,66 @@ class GaugePart:
             self._calls[number, [places[name] for stage in own for name in _ends(stage)]] = 1.0
 
     def run(self, reached: Callable[[], bool]) -> None:
-        """Search until the time is over, the gap is ``reached``, or no neighbourhood betters the plan."""
-        self.relax()
-        if self._relaxed is None or not self.programme.networks or self.clock.over():
+        """Search until the time is over, the gap is ``reached``, or the work is done."""
+        if not self.programme.networks or self.clock.over():
+            self.relax()
             return
-        self._stand()
-        self.dive()
+        self._search.build()
+        self._keep()
+        trains = len(self.programme.services)
+        self._anneal(FIRST_ROUNDS * trains, reached, HOT_H, 0.0)
+        self.relax()
+        small = self.programme.num_columns <= SMALL_COLUMNS
+        self._anneal(ROUNDS_A_TRAIN * trains, reached, COLD_H, SEARCH_SHARE if small else 1.0)
+        if small and self._relaxed is not None and self._enter():
+            self._neighbourhoods(reached)
+
+    def _anneal(self, rounds: int, reached: Callable[[], bool], last_h: float, share: float) -> None:
+        """Rounds that cool down to some hours of the dearest unit, within a share of the time that is left."""
+        usd_per_h = 60 * max(float(network.usd_per_min) for network in self.programme.networks)
+        begun_s, left_s = self.clock.elapsed_s, self.clock.left_s() * (share or 1.0)
+        done = 0
+        while done < rounds and not (self.clock.over() or reached() or relative_gap(self.cost, self.bound) <= WHOLE):
+            way = max(done / rounds, (self.clock.elapsed_s - begun_s) / left_s)
+            if way >= 1.0:
+                break
+            self._search.run(ROUNDS_A_LOOK, usd_per_h * HOT_H * (last_h / HOT_H) ** way)
+            done += ROUNDS_A_LOOK
+            self._keep()
+
+    def _keep(self) -> None:
+        """Take over the plan of the search, where it is better."""
+        if self._search.cost < self.cost - WHOLE:
+            duties, running = self._search.duties(), self._search.running()
+            self.cost = float(plan_cost(self.problem, duties, running, self.plan))
+            self.duties, self.running = duties, running
+
+    def _enter(self) -> bool:
+        """Values of the columns for the plan at hand: trains and visits as they are, light moves and waits anew."""
+        p = self.programme
+        x = np.zeros(p.num_columns)
+        number = {service: n for n, service in enumerate(p.services)}
+        x[p.group["train"].start + np.array([number[s] for s in self.running], np.int64)] = 1.0
+        for name, counts in plan_columns(p, self.duties).items():
+            columns = {tuple(key): n for n, key in enumerate(p.key[name].tolist())}
+            for key, units in counts.items():
+                if key not in columns and (name != "stay" or self.connection_min):
+                    return False
+                if key in columns:
+                    x[p.group[name].start + columns[key]] = units
+        moving = np.arange(p.group["light"].start, p.group["light"].stop)
+        waiting = np.arange(p.group["wait"].start, p.num_columns)
+        free = np.concatenate([moving, waiting])
+        options = self.clock.limits()
+        highs = self._model(free, p.lower, p.upper, options, {"solver": "simplex"}, x)
+        if run_highs(highs, options, is_mip=False, constant=0.0).objective is None:
+            return False
+        x[free] = np.array(highs.getSolution().col_value)
+        self._x = np.rint(x)
+        return bool(np.abs(self._x - x).max() <= WHOLE)
+
+    def _neighbourhoods(self, reached: Callable[[], bool]) -> None:
+        """Trains planned anew, until nothing gets better."""
         trains = len(self.programme.services)
         free, idle, kinds = float(FREE_TRAINS), 0, (self._by_time, self._by_place)
         while idle < 2 * trains:
@@ -171,10 +223,10 @@ class GaugePart:
         highs = self._model(np.arange(p.num_columns), p.lower, p.upper, options, {"solver": "ipm"})
         if run_highs(highs, options, is_mip=False, constant=p.constant).bound is None:
             return
-        solution, basis = highs.getSolution(), highs.getBasis()
+        solution = highs.getSolution()
         bound, reduced = certified_bound(p, np.array(solution.row_dual))
         self.bound = max(self.bound, min(bound, self.cost))
-        self._relaxed = _Relaxed(np.array(solution.col_value), reduced, list(basis.col_status), list(basis.row_status))
+        self._relaxed = _Relaxed(np.array(solution.col_value), reduced)
 
     def _model(
         self, columns: Ints, lower: Floats, upper: Floats, options: SolveOptions, further: Mapping[str, Any],
@@ -213,53 +265,6 @@ class GaugePart:
         usd = max(usd, float(np.partition(reduced, few)[few]))
         columns = np.flatnonzero(((reduced <= min(usd, gap_usd)) & (self._most > 0)) | (self._x > 0.5))
         return columns, usd >= gap_usd
-
-    def _stand(self) -> None:
-        """Values of the columns when nothing moves: the plan every search starts from."""
-        p = self.programme
-        waits = np.arange(p.group["wait"].start, p.num_columns)
-        options = self.clock.limits()
-        highs = self._model(waits, p.lower, p.upper, options, {})
-        if run_highs(highs, options, is_mip=False, constant=0.0).objective is not None:
-            self._x[waits] = np.array(highs.getSolution().col_value)
-
-    def dive(self) -> None:
-        """A first plan."""
-        assert self._relaxed is not None
-        p, relaxed = self.programme, self._relaxed
-        upper, columns = self._most.copy(), self._near(DIVE_H)[0]
-        options = self.clock.limits()
-        highs = self._model(columns, p.lower, upper, options, {"presolve": "off", "solver": "simplex"})
-        basis = highspy.HighsBasis()
-        basis.col_status = [relaxed.column_status[column] for column in columns]
-        basis.row_status, basis.valid = relaxed.row_status, True
-        highs.setBasis(basis)
-        hauls = np.flatnonzero((columns >= p.group["haul"].start) & (columns < p.group["haul"].stop))
-        stage_of = p.key["haul"][columns[hauls] - p.group["haul"].start, 0]
-        value, decided = relaxed.x[columns][hauls], np.zeros(hauls.size, bool)
-        until_s = self.clock.elapsed_s + DIVE_SHARE * self.clock.left_s()
-
-        usd = self.bound
-        while usd <= self.bound * (1 + DIVE_RISE):
-            undecided = np.flatnonzero(~decided & (value > WHOLE) & (value < 1 - WHOLE))
-            if not undecided.size:
-                break
-            order = undecided[np.argsort(-value[undecided], kind="stable")]
-            sure = order[value[order] > SURE]
-            share = KEPT_A_ROUND if sure.size else UNSURE_A_ROUND
-            kept = (sure if sure.size else order)[: int(share * order.size) + 1]
-            kept = kept[np.unique(stage_of[kept], return_index=True)[1]]
-            decided |= np.isin(stage_of, stage_of[kept])
-            closed = hauls[_others(stage_of, kept)]
-            upper[columns[closed]] = 0.0
-            highs.changeColsBounds(closed.size, closed.astype(np.int32), np.zeros(closed.size), np.zeros(closed.size))
-            limits = self.clock.limits(until_s - self.clock.elapsed_s)
-            found = run_highs(highs, limits, is_mip=False, constant=p.constant).objective
-            if found is None:
-                break
-            usd, value = found, np.array(highs.getSolution().col_value)[hauls]
-        upper[columns[hauls[value <= WHOLE]]] = 0.0  # of the rest the programme chooses
-        self._whole(columns, p.lower, upper, max(SEARCH_S, self.clock.left_s() * PLAN_SHARE))
 
     def plan_anew(self, trains: Ints) -> bool:
         """The best consists of some trains while all others keep theirs; whether the search ended by itself."""
@@ -336,13 +341,6 @@ class GaugePart:
         cost = float(plan_cost(self.problem, duties, running, self.plan))
         if cost < self.cost - WHOLE:
             self.cost, self.duties, self.running, self._x = cost, duties, running, x
-
-
-def _others(stage_of: Ints, kept: Ints) -> Ints:
-    """Places of all other consists of the stages of some."""
-    is_kept = np.zeros(stage_of.size, bool)
-    is_kept[kept] = True
-    return np.flatnonzero(np.isin(stage_of, stage_of[kept]) & ~is_kept)
 
 
 def certified_bound(programme: Programme, price: Floats) -> tuple[float, Floats]:
