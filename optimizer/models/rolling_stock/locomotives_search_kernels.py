@@ -316,7 +316,7 @@ def search(
             todo[num] = train
             num += 1
         for unit in np.flatnonzero(touched):
-            revise_visits(work, fleet, state, unit, rng)
+            revise_visits(work, fleet, state, int(unit), rng)
         for train in order_of(work, todo[:num], rng):
             put_on(work, fleet, state, int(train), rng)
         after = total_usd(work, state)
