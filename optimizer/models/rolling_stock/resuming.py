@@ -277,6 +277,8 @@ def raise_bound(search: Search) -> None:
     """Rounds of the relaxation, in large cases from the prices and the plan known, while another would end in time."""
     lay, prices = search.layout, search.prices
     assert prices is not None
+    if search.over():
+        return
     relaxation = Relaxation(lay, search.bounds)
     if is_small(lay):
         relax_rounds(search, relaxation)
