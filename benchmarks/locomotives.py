@@ -11,11 +11,11 @@ from optimizer.data.generator.locomotive_ladder import locomotive_ladder
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock.locomotives import solve_trains
-from optimizer.models.rolling_stock.locomotives_crosscheck import solve_crosscheck_trains
-from optimizer.models.rolling_stock.locomotives_engine import search_trains
+from optimizer.models.rolling_stock.locomotives.crosscheck import solve_crosscheck_trains
+from optimizer.models.rolling_stock.locomotives.engine import search_trains
+from optimizer.models.rolling_stock.locomotives.exact import solve_trains
+from optimizer.models.rolling_stock.locomotives.verify import verify_trains
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.verify_locomotives import verify_trains
 from optimizer.result import Outcome, Progress, relative_gap
 
 NETWORK = Path(__file__).resolve().parent.parent / "instances" / "kazakhstan-pakistan"

@@ -14,11 +14,11 @@ from optimizer.data.generator.wagon_ladder import SIZES, wagon_ladder
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock.allocate import solve_exact, solve_whole
-from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
-from optimizer.models.rolling_stock.engine import solve_by_parts, solve_engine
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.verify import verify_wagons
+from optimizer.models.rolling_stock.wagons.allocate import solve_exact, solve_whole
+from optimizer.models.rolling_stock.wagons.crosscheck import solve_crosscheck
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts, solve_engine
+from optimizer.models.rolling_stock.wagons.verify import verify_wagons
 from optimizer.result import Outcome, Progress, relative_gap
 
 INSTANCES = Path(__file__).resolve().parent.parent / "instances"

@@ -128,7 +128,7 @@ def test_k16_trade_with_afghanistan_runs_one_way(today: Corridor) -> None:
 
 def test_k16_more_than_45_percent_run_empty_on_afghan_rails(today: Corridor) -> None:
     import optimizer as opt
-    from optimizer.models.rolling_stock.report_empties import countries_table
+    from optimizer.models.rolling_stock.wagons.empties import countries_table
 
     problem = opt.RollingStock(today)
     result = opt.solve(problem, gap=0.03)

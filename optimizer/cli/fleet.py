@@ -51,7 +51,7 @@ def size(
     from optimizer.models.family import SolveOptions, Table
     from optimizer.models.rolling_stock.fleet import size_fleet
     from optimizer.models.rolling_stock.problem import RollingStock
-    from optimizer.models.rolling_stock.report import fleet_figures, place_names
+    from optimizer.models.rolling_stock.wagons.report import fleet_figures, place_names
 
     api.check_limits(time_limit, gap, 0)
     problem = RollingStock(api.read(instance, scenario))

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.models.rolling_stock.locomotives.trains import plan_trains
 from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.trains import plan_trains
 from optimizer.report.cases import Case
 from optimizer.report.network_map import Traffic, corridor_map
 from optimizer.report.page import Block, Cell, DataTable, Figure, Section

@@ -17,8 +17,8 @@ from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.fleet import size_fleet, wagon_usd, with_fleet, worth_of_one_more
-from optimizer.models.rolling_stock.moves import Spot
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.moves import Spot
 from optimizer.result import Status
 
 EXACT = FAMILY.methods["exact"]

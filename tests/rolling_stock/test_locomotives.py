@@ -20,12 +20,12 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.locomotives import build_trains
-from optimizer.models.rolling_stock.locomotives_engine import search_trains
-from optimizer.models.rolling_stock.locomotives_gauge import certified_bound
+from optimizer.models.rolling_stock.locomotives.engine import search_trains
+from optimizer.models.rolling_stock.locomotives.exact import build_trains
+from optimizer.models.rolling_stock.locomotives.gauge import certified_bound
+from optimizer.models.rolling_stock.locomotives.trains import effort_kn, plan_trains, resistance_kn
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.trains import effort_kn, plan_trains, resistance_kn
 from optimizer.result import Progress, Status
 
 REFERENCE = Path(__file__).resolve().parents[2] / "instances" / "kazakhstan-pakistan"

@@ -20,8 +20,8 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.data.writing import write_instance
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.engine import solve_by_parts
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
 from optimizer.result import Outcome
 
 Tables = dict[str, pd.DataFrame]

@@ -15,11 +15,11 @@ from test_wagons import line
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.bounds import Bounds
-from optimizer.models.rolling_stock.engine import solve_by_parts
-from optimizer.models.rolling_stock.layout import lay_out
-from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.bounds import Bounds
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
+from optimizer.models.rolling_stock.wagons.layout import lay_out
+from optimizer.models.rolling_stock.wagons.moves import wagon_moves
 
 EASY = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 EXACT = FAMILY.methods["exact"]

@@ -15,13 +15,14 @@ from optimizer.data.generator.wagon_ladder import wagon_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock import FAMILY, diving, engine, windows
-from optimizer.models.rolling_stock.bounds import Bounds
-from optimizer.models.rolling_stock.bounds_kernels import cheapest_loads, fit_loads
-from optimizer.models.rolling_stock.engine import solve_by_parts
-from optimizer.models.rolling_stock.layout import lay_out
-from optimizer.models.rolling_stock.moves import wagon_moves
+from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons import diving, engine, windows
+from optimizer.models.rolling_stock.wagons.bounds import Bounds
+from optimizer.models.rolling_stock.wagons.bounds_kernels import cheapest_loads, fit_loads
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
+from optimizer.models.rolling_stock.wagons.layout import lay_out
+from optimizer.models.rolling_stock.wagons.moves import wagon_moves
 from optimizer.result import Status
 
 EASY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,13 +14,13 @@ from optimizer.data.generator.wagon_ladder import wagon_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.bounds import Bounds
-from optimizer.models.rolling_stock.flows import SCALE, TypeNetworks
-from optimizer.models.rolling_stock.insertion import Insertion, mend
-from optimizer.models.rolling_stock.layout import Layout, lay_out
-from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.rounding import breaks_rules, round_loads, route_all, route_tolled
+from optimizer.models.rolling_stock.wagons.bounds import Bounds
+from optimizer.models.rolling_stock.wagons.flows import SCALE, TypeNetworks
+from optimizer.models.rolling_stock.wagons.insertion import Insertion, mend
+from optimizer.models.rolling_stock.wagons.layout import Layout, lay_out
+from optimizer.models.rolling_stock.wagons.moves import wagon_moves
+from optimizer.models.rolling_stock.wagons.rounding import breaks_rules, round_loads, route_all, route_tolled
 
 EASY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 

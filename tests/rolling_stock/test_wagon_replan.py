@@ -21,9 +21,9 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.errors import ResultError, UsageError
 from optimizer.models.family import News, SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.engine import solve_by_parts
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.replan import replan
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
+from optimizer.models.rolling_stock.wagons.replan import replan
 from optimizer.result import Solution, Status
 
 EASY = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

@@ -12,8 +12,8 @@ from test_wagons import line
 from optimizer.data.wagon_rules import wagon_rule_faults
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.exact import build
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.exact import build
 from optimizer.result import Outcome
 
 Rows = dict[str, list[dict[str, Any]]]

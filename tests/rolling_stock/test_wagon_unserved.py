@@ -13,9 +13,9 @@ from test_wagons import line
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.engine import solve_by_parts
-from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
+from optimizer.models.rolling_stock.wagons.moves import wagon_moves
 
 
 def left_behind(rows: dict[str, list[dict[str, Any]]], config: dict[str, Any], method: str = "exact") -> dict[str, Any]:

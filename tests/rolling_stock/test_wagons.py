@@ -14,10 +14,10 @@ from strategies import corridor_from_rows, rolling_stock_rows, wagon_corridors
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.allocate import export
-from optimizer.models.rolling_stock.exact import build
-from optimizer.models.rolling_stock.moves import wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.allocate import export
+from optimizer.models.rolling_stock.wagons.exact import build
+from optimizer.models.rolling_stock.wagons.moves import wagon_moves
 from optimizer.result import Status
 
 EASY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,15 +14,16 @@ from strategies import terminals
 from optimizer.data.generator.terminal_ladder import Flavour, terminal_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment import Transshipment, compiling, engine
+from optimizer.models.transshipment import Transshipment, engine
 from optimizer.models.transshipment.aims import aims_of, fallbacks
-from optimizer.models.transshipment.dispatch import play
 from optimizer.models.transshipment.engine import solve_engine
 from optimizer.models.transshipment.groups import least_total
+from optimizer.models.transshipment.playing import compiling
+from optimizer.models.transshipment.playing.dispatch import play
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
-from optimizer.models.transshipment.relaxation import build
-from optimizer.models.transshipment.relaxation_blocks import block_bounds
-from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
+from optimizer.models.transshipment.relaxation.blocks import block_bounds
+from optimizer.models.transshipment.relaxation.formulation import build
+from optimizer.models.transshipment.relaxation.solve import solve, solve_whole
 from optimizer.models.transshipment.search import solve_exact, tidy
 from optimizer.models.transshipment.site import Call, Crane, Load, Post, Site, Track
 from optimizer.models.transshipment.verify import verify

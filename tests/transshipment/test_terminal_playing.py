@@ -9,10 +9,10 @@ from optimizer.data.generator.terminal_ladder import terminal_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.transshipment import Transshipment
 from optimizer.models.transshipment.aims import fallbacks
-from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
-from optimizer.models.transshipment.playing import Player
-from optimizer.models.transshipment.playing_arrays import Arrays
+from optimizer.models.transshipment.playing.arrays import Arrays
+from optimizer.models.transshipment.playing.dispatch import Past
+from optimizer.models.transshipment.playing.player import Player
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
 from optimizer.models.transshipment.verify import verify
 

@@ -14,12 +14,12 @@ from optimizer.errors import InstanceError
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import FAMILY, Transshipment
 from optimizer.models.transshipment.aims import aims_of, fallbacks
-from optimizer.models.transshipment.dispatch import Past, play
 from optimizer.models.transshipment.engine import solve_engine
 from optimizer.models.transshipment.exact import build as build_exact
+from optimizer.models.transshipment.playing.dispatch import Past, play
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
-from optimizer.models.transshipment.relaxation import build
-from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
+from optimizer.models.transshipment.relaxation.formulation import build
+from optimizer.models.transshipment.relaxation.solve import solve, solve_whole
 from optimizer.models.transshipment.search import first_plan, solve_exact, tidy
 from optimizer.models.transshipment.verify import verify
 from optimizer.models.transshipment.words import why_impossible

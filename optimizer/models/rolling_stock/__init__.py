@@ -14,10 +14,10 @@ from optimizer.result import Outcome, Solution, Violation
 
 def _exact(problem: RollingStock, options: SolveOptions) -> Outcome:
     if problem.stock == "locomotives":
-        from optimizer.models.rolling_stock.locomotives import solve_trains
+        from optimizer.models.rolling_stock.locomotives.exact import solve_trains
 
         return solve_trains(problem, options)
-    from optimizer.models.rolling_stock.allocate import solve_exact
+    from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
     return solve_exact(problem, options)
 
@@ -26,48 +26,56 @@ def _engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     if (options.solver or "highs").lower() != "highs":
         return _exact(problem, options)  # other solvers get the programme as it stands
     if problem.stock == "locomotives":
-        from optimizer.models.rolling_stock.locomotives_engine import solve_trains_engine
+        from optimizer.models.rolling_stock.locomotives.engine import solve_trains_engine
 
         return solve_trains_engine(problem, options)
-    from optimizer.models.rolling_stock.engine import solve_engine
+    from optimizer.models.rolling_stock.wagons.engine import solve_engine
 
     return solve_engine(problem, options)
 
 
 def _crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     if problem.stock == "locomotives":
-        from optimizer.models.rolling_stock.locomotives_crosscheck import solve_crosscheck_trains
+        from optimizer.models.rolling_stock.locomotives.crosscheck import solve_crosscheck_trains
 
         return solve_crosscheck_trains(problem, options)
-    from optimizer.models.rolling_stock.crosscheck import solve_crosscheck
+    from optimizer.models.rolling_stock.wagons.crosscheck import solve_crosscheck
 
     return solve_crosscheck(problem, options)
 
 
 def _verify(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
     if problem.stock == "locomotives":
-        from optimizer.models.rolling_stock.verify_locomotives import verify_trains
+        from optimizer.models.rolling_stock.locomotives.verify import verify_trains
 
         return verify_trains(problem, solution, cost)
-    from optimizer.models.rolling_stock.verify import verify_wagons
+    from optimizer.models.rolling_stock.wagons.verify import verify_wagons
 
     return verify_wagons(problem, solution, cost)
 
 
 def _export(problem: RollingStock, path: Path) -> None:
-    from optimizer.models.rolling_stock.allocate import export
+    from optimizer.models.rolling_stock.wagons.allocate import export
 
     export(problem, path)
 
 
 def _kpis(problem: RollingStock, solution: Solution) -> Any:
-    from optimizer.models.rolling_stock.report import kpis
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.locomotives.report import kpis_trains
+
+        return kpis_trains(problem, solution)
+    from optimizer.models.rolling_stock.wagons.report import kpis
 
     return kpis(problem, solution)
 
 
 def _report(problem: RollingStock, solution: Solution) -> Any:
-    from optimizer.models.rolling_stock.report import report
+    if problem.stock == "locomotives":
+        from optimizer.models.rolling_stock.locomotives.report import report_trains
+
+        return report_trains(problem, solution)
+    from optimizer.models.rolling_stock.wagons.report import report
 
     return report(problem, solution)
 
@@ -79,7 +87,7 @@ def _explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Exp
 
 
 def _replan(problem: RollingStock, solution: Solution, news: News, options: SolveOptions) -> Replanned:
-    from optimizer.models.rolling_stock.replan import replan
+    from optimizer.models.rolling_stock.wagons.replan import replan
 
     return replan(problem, solution, news, options)
 

@@ -16,11 +16,11 @@ import pandas as pd
 from optimizer.errors import UsageError, VerificationError, did_you_mean
 from optimizer.models.family import Explanation, Inquiry, Table
 from optimizer.models.rolling_stock import FAMILY
-from optimizer.models.rolling_stock.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.report import place_names
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.unserved import type_reason, unserved_reasons
+from optimizer.models.rolling_stock.wagons.moves import Moves, wagon_moves
+from optimizer.models.rolling_stock.wagons.report import place_names
+from optimizer.models.rolling_stock.wagons.unserved import type_reason, unserved_reasons
 from optimizer.result import Outcome, Solution
 
 TIME_LIMIT_S = 30.0

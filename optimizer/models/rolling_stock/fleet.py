@@ -1,7 +1,7 @@
 """How many wagons to buy or hire, and what one more wagon, train path or locomotive is worth.
 
-Sizing adds to the programme of :mod:`exact` whole wagons to buy where a type can be lent, at what a year of them costs
-times the share of the year that the horizon is:
+Sizing adds to the programme of :mod:`wagons.exact` whole wagons to buy where a type can be lent, at what a year of
+them costs times the share of the year that the horizon is:
 
     purchase price * (annuity of the discount rate over the life + upkeep share) * days / 365
 
@@ -22,9 +22,9 @@ import pulp
 from optimizer.data.columns import is_blank
 from optimizer.errors import UsageError, VerificationError
 from optimizer.models.family import SolveOptions
-from optimizer.models.rolling_stock.exact import WagonModel, build
-from optimizer.models.rolling_stock.moves import Moves, Spot, wagon_moves
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.exact import WagonModel, build
+from optimizer.models.rolling_stock.wagons.moves import Moves, Spot, wagon_moves
 from optimizer.result import Outcome, Status, relative_gap
 from optimizer.solvers.mip import solve_model
 

@@ -1,4 +1,4 @@
-"""The tables as a verifier of wagon plans reads them: steps of a path, fastest ways, ways home, in exact fractions."""
+"""The tables as verifiers read them: steps of a path, fastest ways, ways home, in exact fractions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any
 from optimizer.models.rolling_stock.problem import RollingStock
 
 Place = tuple[str, int]
+
+TOLERANCE = Fraction(1, 10**6)
+"""Of costs, relative, and of tonnes."""
 
 
 def as_written(value: Any) -> Fraction:

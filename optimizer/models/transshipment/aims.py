@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.models.transshipment.choices import Choice
-from optimizer.models.transshipment.dispatch import Aim
 from optimizer.models.transshipment.groups import Group, least_units
+from optimizer.models.transshipment.playing.dispatch import Aim
 from optimizer.models.transshipment.problem import wait_units
-from optimizer.models.transshipment.relaxation_model import Relaxation
+from optimizer.models.transshipment.relaxation.model import Relaxation
 from optimizer.models.transshipment.site import Site
 
 
 @dataclass(frozen=True)
 class Aims:
-    """See :func:`optimizer.models.transshipment.dispatch.play`."""
+    """See :func:`optimizer.models.transshipment.playing.dispatch.play`."""
 
     loads: Mapping[str, Aim]
     leaves: Mapping[str, int]

@@ -1,9 +1,11 @@
 """The method for real sizes: a plan made by playing, better plans by playing again, and a bound beside it.
 
-1. The terminal is played through with every train aiming at its planned departure (``playing.py``): the first plan.
-2. In a thread of its own the linear relaxation of the whole horizon (``relaxation.py``) gives a bound, and tells where
-   loads go and when trains leave; playing that through usually makes the plan cheaper. The thread goes on to better
-   bounds, with trains that leave at one time: of the whole, or of blocks of a long horizon (``relaxation_blocks.py``).
+1. The terminal is played through with every train aiming at its planned departure (``playing/player.py``): the first
+   plan.
+2. In a thread of its own the linear relaxation of the whole horizon (``relaxation/formulation.py``) gives a bound, and
+   tells where loads go and when trains leave; playing that through usually makes the plan cheaper. The thread goes on
+   to better bounds, with trains that leave at one time: of the whole, or of blocks of a long horizon
+   (``relaxation/blocks.py``).
 3. A local search over the aims, in windows of time on long horizons.
 4. Where trains times loads are few (``SMALL``) a plan and the linear bound go to the exact model instead.
 
@@ -19,14 +21,14 @@ from functools import partial
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.aims import Aims, aims_of, fallbacks
-from optimizer.models.transshipment.compiling import faster, searcher
 from optimizer.models.transshipment.groups import groups, least_total
 from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINUTES, Search, temperature
-from optimizer.models.transshipment.playing import Player
+from optimizer.models.transshipment.playing.compiling import faster, searcher
+from optimizer.models.transshipment.playing.player import Player
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
-from optimizer.models.transshipment.relaxation import build
-from optimizer.models.transshipment.relaxation_blocks import block_bounds
-from optimizer.models.transshipment.relaxation_solve import solve, solve_whole
+from optimizer.models.transshipment.relaxation.blocks import block_bounds
+from optimizer.models.transshipment.relaxation.formulation import build
+from optimizer.models.transshipment.relaxation.solve import solve, solve_whole
 from optimizer.models.transshipment.search import first_plan, solve_exact
 from optimizer.models.transshipment.site import DAY
 from optimizer.result import Outcome, Progress, Status

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from optimizer.models.transshipment.dispatch import Aim, Lasting, Past, play
+from optimizer.models.transshipment.playing.dispatch import Aim, Lasting, Past, play
 from optimizer.models.transshipment.problem import Plan, plan_units, wait_units
 from optimizer.models.transshipment.search import tidy
 from optimizer.models.transshipment.site import Load, Site

@@ -1,8 +1,8 @@
 """Repair of a running plan: a train is late, a crane is lost; what has begun stands, and little else moves.
 
-The plan is played on from the minute the news comes (``dispatch.py``): trains that stand keep their tracks, works that
-have begun are finished, every load aims at the train it had. Then two local searches over the aims (``improve.py``) on
-two cores, in which a load that goes with another train, or is missed, costs ``change_usd`` on top.
+The plan is played on from the minute the news comes (``playing/dispatch.py``): trains that stand keep their tracks,
+works that have begun are finished, every load aims at the train it had. Then two local searches over the aims
+(``improve.py``) on two cores, in which a load that goes with another train, or is missed, costs ``change_usd`` on top.
 
 A late train's latest departure moves with its arrival; its planned departure only where it would lie before that. A
 lost crane finishes the work it is at.
@@ -20,12 +20,12 @@ import pandas as pd
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import News, Replanned, SolveOptions, Table
 from optimizer.models.transshipment.aims import fallbacks
-from optimizer.models.transshipment.compiling import searcher
-from optimizer.models.transshipment.dispatch import Past
 from optimizer.models.transshipment.groups import groups
 from optimizer.models.transshipment.hours import without
 from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINUTES, Search, temperature
-from optimizer.models.transshipment.playing import Player
+from optimizer.models.transshipment.playing.compiling import searcher
+from optimizer.models.transshipment.playing.dispatch import Past
+from optimizer.models.transshipment.playing.player import Player
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,

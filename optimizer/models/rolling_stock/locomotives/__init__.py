@@ -1,0 +1,1 @@
+"""Locomotives for dated trains."""

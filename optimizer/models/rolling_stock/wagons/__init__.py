@@ -1,0 +1,1 @@
+"""Wagons by type over the days of the horizon."""

@@ -1,0 +1,160 @@
+"""Wagons at real size: relaxation, whole plans wagon by wagon, search in windows of days.
+
+1. The relaxation grows its empty runs, yards and train paths by prices: by the interior point method, in large cases
+   after gradient steps that begin where the last ones ended. :mod:`bounds` makes a bound of the prices.
+2. Loaded runs are rounded and routed type by type, yards and train paths at those prices; every order then adds, drops
+   and exchanges wagons while that pays, at the exact cost of all flows around it (:mod:`insertion`).
+3. Windows of days are solved again with whole loaded runs, worth beyond the window at its price, and kept where the
+   plan gets cheaper; what cannot pay is left out by its price.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.diving import dive
+from optimizer.models.rolling_stock.wagons.layout import Layout
+from optimizer.models.rolling_stock.wagons.moves import Moves, OutOfTimeError, wagon_moves
+from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
+from optimizer.models.rolling_stock.wagons.relaxation import Relaxation
+from optimizer.models.rolling_stock.wagons.rounding import keep_to_links, round_loads
+from optimizer.models.rolling_stock.wagons.search import Search, nothing_moves, outcome
+from optimizer.models.rolling_stock.wagons.whole_plans import plan_from
+from optimizer.models.rolling_stock.wagons.windows import search_windows
+from optimizer.result import Outcome
+
+SMALL_COLUMNS = 5_000
+"""Loaded and empty runs up to which the exact method is asked."""
+INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
+"""Sizes up to which the relaxation is solved by the interior point method."""
+MOST_ROUNDS = 6
+FIRST_ROUNDS, FIRST_STEPS = 4, 600
+MORE_ROUNDS, LAST_ROUNDS, MORE_STEPS = 6, 2, 1_000
+"""Rounds of gradient steps, and steps of each: before the first plan; for the prices; for amounts to dive from."""
+SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
+"""Rounds end when so many each raise the bound by at most this share."""
+INTERIOR_SHARE = 0.8
+"""Largest share of the time left for a round of the interior point method."""
+LONGER = 1.2
+"""How much longer than the last round the next one may take."""
+
+
+def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
+    """
+    Wagon plan with a bound; see the module.
+
+    Problems of a few thousand columns go to :func:`allocate.solve_exact`, and so does the wish to carry every order,
+    which is a question of whether rather than of cost, and fleets with maintenance, which flows by type do not hold.
+    """
+    from optimizer.models.rolling_stock.wagons.allocate import solve_exact
+
+    started = time.perf_counter()
+
+    def over() -> bool:
+        late = options.time_limit_s is not None and time.perf_counter() - started >= options.time_limit_s
+        return late or options.stop.is_set()
+
+    try:
+        moves = wagon_moves(problem, over=over)
+    except OutOfTimeError:
+        return nothing_moves(problem)
+    if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
+        return solve_exact(problem, options, moves)
+    return solve_by_parts(problem, options, moves, started)
+
+
+def _columns(moves: Moves) -> int:
+    loaded = sum(len(moves.orders[move.order_id].window) for move in moves.loaded)
+    return loaded + len(moves.empty) * (moves.days - moves.first)
+
+
+def solve_by_parts(
+    problem: RollingStock, options: SolveOptions, moves: Moves | None = None, started: float | None = None
+) -> Outcome:
+    """
+    The engine proper, whatever the size, for fleets without maintenance.
+
+    ``started`` is read off the performance counter, now by default.
+    """
+    search = Search(problem, options, moves, started)
+    lay = search.layout
+    search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
+    relaxation = Relaxation(lay, search.bounds)
+    if is_small(lay):
+        _relax(search, relaxation, Amounts.none(lay))
+    else:
+        _approach(search, relaxation)
+    if not search.over():
+        search_windows(search, relaxation)
+    return outcome(search)
+
+
+def is_small(layout: Layout) -> bool:
+    """Whether the interior point method takes the relaxation as it is."""
+    return layout.num_states <= INTERIOR_STATES and layout.num_orders <= INTERIOR_ORDERS
+
+
+def _relax(search: Search, relaxation: Relaxation, amounts: Amounts | None = None) -> None:
+    """Rounds of the relaxation by interior point, then a plan."""
+    amounts = relax_rounds(search, relaxation) or amounts
+    if amounts is not None:
+        assert search.prices is not None
+        plan_from(search, amounts, round_loads(search.layout, amounts.choice, search.prices))
+
+
+def relax_rounds(search: Search, relaxation: Relaxation) -> Amounts | None:
+    """Rounds of the relaxation by interior point until it asks for nothing more; the last amounts."""
+    amounts = None
+    part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
+    for _ in range(MOST_ROUNDS):
+        if search.over():
+            break
+        begun, left = time.perf_counter(), search.left_s()
+        solved = relaxation.solve(part, nothing, behind, search.limits(INTERIOR_SHARE))
+        if solved is None:
+            break
+        amounts = solved.amounts
+        search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
+        if not relaxation.grow(part, solved, nothing, behind):
+            break
+        took = time.perf_counter() - begun
+        if left is not None and INTERIOR_SHARE * (left - took) < LONGER * took:
+            break  # the next round would not end in time
+    return amounts
+
+
+def _approach(search: Search, relaxation: Relaxation) -> None:
+    """Gradient steps and a plan of loads rounded at once; then more steps, and a plan of loads made whole by dives."""
+    lay = search.layout
+    solved = _gradient_rounds(search, relaxation, None, FIRST_ROUNDS, FIRST_STEPS)
+    if solved is None or search.prices is None or search.over():
+        return
+    plan_from(search, solved.amounts, round_loads(lay, solved.amounts.choice, search.prices), 0)
+    solved = _gradient_rounds(search, relaxation, solved, MORE_ROUNDS, MORE_STEPS) or solved
+    solved = _gradient_rounds(search, relaxation, solved, LAST_ROUNDS, MORE_STEPS, keep_weight=True) or solved
+    if not search.over():
+        wagons, amounts = dive(relaxation, solved, search.limits, search.over)
+        keep_to_links(lay, wagons, search.prices)
+        plan_from(search, amounts, wagons)
+
+
+def _gradient_rounds(
+    search: Search, relaxation: Relaxation, solved: Solved | None, rounds: int, steps: int, keep_weight: bool = False
+) -> Solved | None:
+    """Gradient steps in turn with looks at the columns, until the bound rises slowly."""
+    part, nothing, behind = relaxation.everything(), Amounts.none(search.layout), np.zeros(search.layout.num_states)
+    slow = 0
+    for _ in range(rounds):
+        if search.over() or slow == SLOW_ROUNDS:
+            break
+        before = search.bound
+        solved = relaxation.approach(solved, search.limits(), steps, keep_weight=keep_weight)
+        search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
+        slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
+        relaxation.shrink(solved)
+        relaxation.grow(part, solved, nothing, behind)
+    return solved

@@ -1,0 +1,254 @@
+"""Why tonnes stay behind, and the price from which a wagon would come for them.
+
+The exact method prices an order by solving the relaxation again with a penalty that outweighs everything: what carrying
+the rest costs more, a tonne, whatever that takes from others. The engine reads its price off the values of the bound:
+what a wagon costs on a run, with what it is worth where it leaves less what it is worth where it comes out. Below the
+price no wagon pays; whether a whole one pays from it on, ``explain`` finds by solving again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
+from optimizer.models.rolling_stock.routes import RouteBook
+from optimizer.models.rolling_stock.wagons.data import Move, Moves, Spot
+from optimizer.models.rolling_stock.wagons.rooms import weight
+from optimizer.result import Solution
+
+NOISE = 1e-6
+
+
+def tell_unserved(problem: RollingStock, moves: Moves, solution: Solution, prices: Mapping[str, float]) -> Solution:
+    """The plan with a reason and, where it is known, a price (USD a tonne) for each order left behind."""
+    rows = solution["unserved"].to_dict("records")
+    left = {row["order_id"]: float(row["quantity_t"]) for row in rows}
+    reasons = unserved_reasons(problem, left, moves, solution, prices) if left else {}
+    told = [
+        {**row, "reason": reasons[row["order_id"]], "served_from_usd_per_t": _finite(prices.get(row["order_id"]))}
+        for row in rows
+    ]
+    return {**solution, "unserved": frame(told, WAGON_TABLES["unserved"])}
+
+
+def _finite(price: float | None) -> float | None:
+    return None if price == math.inf else price
+
+
+def unserved_reasons(
+    problem: RollingStock,
+    left: Mapping[str, float],
+    moves: Moves,
+    solution: Solution | None = None,
+    prices: Mapping[str, float] | None = None,
+) -> dict[str, str]:
+    """
+    Why orders are (partly) unserved; each reason is checked, in this order.
+
+    No type suits the cargo; no suited type has rails (and gauge changes) from origin to destination; no suited wagon
+    can reach the origin inside the window; with a plan, no train has room for one more wagon on any of its days; with
+    prices (USD a tonne, inf: none is high enough), no wagon pays, or, where one would, no other wagon of the fleet has
+    a way there and none for hire has. Otherwise wagons could come, and the plan has better use for them.
+    """
+    mine: dict[str, list[Move]] = defaultdict(list)
+    for move in moves.loaded:
+        if move.order_id in left:
+            mine[move.order_id].append(move)
+    room = {} if solution is None else _room_left(moves, solution)
+    fleet = _Fleet(moves)
+    reasons = {}
+    for row in problem.table("orders").to_dict("records"):
+        order_id = row["order_id"]
+        if order_id not in left:
+            continue
+        if order_id not in moves.orders:
+            reasons[order_id] = f"its last day, {row['due_day']}, was over when the plan was taken up"
+            continue
+        reason = "" if mine[order_id] else _out_of_reach(problem, moves, row)
+        reason = reason or _no_train(moves, order_id, mine[order_id], room)
+        price = None if prices is None else prices.get(order_id)
+        if not reason and price is not None:
+            reason = _by_price(problem, fleet, row, price)
+        reasons[order_id] = reason or "wagons could reach it, but cost more than the penalty or serve better elsewhere"
+    return reasons
+
+
+def _out_of_reach(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+    """Why no run of any day serves an order: what keeps back the types that come nearest to it."""
+    if not moves.orders[row["order_id"]].suited:
+        return f"no wagon type suits {row['commodity_id']}"
+    hindrances: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    book = RouteBook(problem.corridor)
+    for wagon in problem.table("wagons").to_dict("records"):
+        hindrances[hindrance(problem, book, moves, wagon, row)].append(wagon)
+    suited = [wagon for kind in ("way", "late", "return") for wagon in hindrances[kind]]
+    if types := [wagon["wagon_id"] for wagon in hindrances["return"]]:
+        return f"the return rule of {', '.join(types)} forbids the run"
+    if hindrances["late"]:
+        return f"no suited wagon of {_gauges(suited)} mm can be {_place_and_days(problem, moves, row)}"
+    return f"no way by rail of {_gauges(suited)} mm"
+
+
+def type_reason(
+    problem: RollingStock, book: RouteBook, moves: Moves, wagon: Mapping[str, Any], row: Mapping[str, Any]
+) -> str:
+    """Why no run of a type serves an order, where none does."""
+    return {
+        "suit": f"does not suit {row['commodity_id']}",
+        "way": f"no way by rail of {_gauges([wagon])} mm",
+        "late": f"cannot be {_place_and_days(problem, moves, row)}",
+        "return": "its return rule forbids the run",
+    }[hindrance(problem, book, moves, wagon, row)]
+
+
+Hindrance = Literal["suit", "way", "late", "return"]
+
+
+def hindrance(
+    problem: RollingStock, book: RouteBook, moves: Moves, wagon: Mapping[str, Any], row: Mapping[str, Any]
+) -> Hindrance:
+    """The first of four things that keep a type from an order which no run of it serves."""
+    order, wagon_id = moves.orders.get(row["order_id"]), wagon["wagon_id"]
+    if order is None:
+        return "late"
+    if wagon_id not in order.suited:
+        return "suit"
+    goods = problem.table("commodities").set_index("commodity_id")
+    if not _has_way(book, wagon, goods.at[row["commodity_id"], "cargo_form"], (row["origin"], row["destination"])):
+        return "way"
+    return "late" if _first_day(moves, wagon_id, row["origin"]) > order.window[-1] else "return"
+
+
+def _gauges(wagons: Sequence[Mapping[str, Any]]) -> str:
+    return "/".join(str(gauge) for gauge in sorted({int(gauge) for wagon in wagons for gauge in wagon["gauges_mm"]}))
+
+
+def _origin(problem: RollingStock, row: Mapping[str, Any]) -> str:
+    return str(problem.table("nodes").set_index("node_id").at[row["origin"], "name"])
+
+
+def _place_and_days(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+    first, last = max(moves.first, int(row["release_day"])), min(int(row["due_day"]), moves.days - 1)
+    name = _origin(problem, row)
+    return f"at {name} on day {first} to {last}"
+
+
+def _by_price(problem: RollingStock, fleet: _Fleet, row: Mapping[str, Any], price: float) -> str:
+    asked = float(row["unserved_usd_per_t"])
+    if asked * (1 + NOISE) < price < math.inf:
+        return f"not worth it: a wagon would come from {price:,.2f} USD/t on, leaving it costs {asked:,.2f}"
+    if few := _few_wagons(problem, fleet, row):
+        return few
+    if price == math.inf:
+        return "no wagon more can come, whatever it were worth"
+    return f"no whole wagon more can come or pays; a part of one would from {price:,.2f} USD/t on"
+
+
+def _few_wagons(problem: RollingStock, fleet: _Fleet, row: Mapping[str, Any]) -> str:
+    """Names the wagons of the suited types that can ever be at the origin; blank where one on hire can."""
+    suited = fleet.moves.orders[row["order_id"]].suited
+    few = {wagon_id: fleet.within_reach(wagon_id, row["origin"]) for wagon_id in suited}
+    if any(count is None for count in few.values()):
+        return ""
+    wagons = ", ".join(f"{count:,} {wagon_id}" for wagon_id, count in few.items() if count)
+    name = _origin(problem, row)
+    return f"too few wagons: no others than {wagons} have a way to {name}, and none for hire has"
+
+
+class _Fleet:
+    """How many wagons have a way to a place; each answer is kept."""
+
+    def __init__(self, moves: Moves) -> None:
+        self.moves = moves
+        self._known: dict[tuple[str, str], int | None] = {}
+
+    @cached_property
+    def _before(self) -> Mapping[str, Mapping[Spot, set[Spot]]]:
+        """Type -> spot -> spots with a run to it."""
+        before: dict[str, dict[Spot, set[Spot]]] = defaultdict(lambda: defaultdict(set))
+        for move in (*self.moves.loaded, *self.moves.empty):
+            before[move.wagon_id][move.end].add(move.start)
+        return before
+
+    def within_reach(self, wagon_id: str, node_id: str) -> int | None:
+        """Wagons of a type in the fleet with a way there, loaded or empty, at any time; None where hired ones have."""
+        if (wagon_id, node_id) not in self._known:
+            self._known[wagon_id, node_id] = self._count(wagon_id, node_id)
+        return self._known[wagon_id, node_id]
+
+    def _count(self, wagon_id: str, node_id: str) -> int | None:
+        kind = self.moves.types.get(wagon_id)
+        if kind is None:
+            return 0
+        reached = {spot for spot in kind.first_day if spot.node_id == node_id}
+        new, before = set(reached), self._before[wagon_id]
+        while new:
+            new = {start for spot in new for start in before.get(spot, ())} - reached
+            reached |= new
+        if reached.intersection(kind.hire_places):
+            return None
+        return sum(units for (spot, _), units in kind.supply.items() if spot in reached)
+
+
+def _first_day(moves: Moves, wagon_id: str, node_id: str) -> int:
+    kind = moves.types.get(wagon_id)
+    days = [] if kind is None else [day for spot, day in kind.first_day.items() if spot.node_id == node_id]
+    return min(days, default=moves.days)
+
+
+def _has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, ends: tuple[str, str]) -> bool:
+    """Whether the rails and gauge changes of a type lead from one place to another with a load."""
+    gauges = tuple(sorted(int(g) for g in wagon["gauges_mm"]))
+    graph = book.graph(gauges, wagon["gauge_change"], form)
+    return any(graph.way((ends[0], a), (ends[1], b)) is not None for a in gauges for b in gauges)
+
+
+def _room_left(moves: Moves, solution: Solution) -> dict[tuple[str, str, int], dict[str, float]]:
+    """(link, side, day) -> room that a plan leaves, by unit; only where something passes."""
+    sides: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, bool], ...]] = {}
+    for move in (*moves.loaded, *moves.empty):
+        if moves.link_room and any(link in moves.link_room for link, _ in move.way.links):
+            sides[move.wagon_id, move.way.path] = move.way.links
+    room: dict[tuple[str, str, int], dict[str, float]] = {}
+    for run in solution["runs"].to_dict("records") if sides else ():
+        kind = moves.types[run["wagon_id"]]
+        for link, backward in sides.get((run["wagon_id"], tuple(run["path"])), ()):
+            if link not in moves.link_room:
+                continue
+            limits = moves.link_room[link].limit
+            key = link, str(backward), int(run["depart_day"])
+            rest = room.setdefault(key, {unit: float(limit) for unit, limit in limits.items()})
+            for unit in limits:
+                rest[unit] -= float(weight(kind, run["kind"] == "loaded", unit)) * int(run["wagons"])
+    return room
+
+
+def _no_train(
+    moves: Moves, order_id: str, mine: Sequence[Move], room: Mapping[tuple[str, str, int], Mapping[str, float]]
+) -> str:
+    """Names the sections that leave no room for one more wagon, where that holds for every run of every day."""
+    full: set[str] = set()
+    for move in mine:
+        for day in moves.departures(move):
+            tight = {
+                link
+                for link, backward in move.way.links
+                if link in moves.link_room and _is_full(moves, room, move, (link, str(backward), day))
+            }
+            if not tight:
+                return ""
+            full |= tight
+    window = moves.orders[order_id].window
+    return f"no path: trains on {', '.join(sorted(full))} are full on day {window[0]} to {window[-1]}" if full else ""
+
+
+def _is_full(
+    moves: Moves, room: Mapping[tuple[str, str, int], Mapping[str, float]], move: Move, key: tuple[str, str, int]
+) -> bool:
+    kind, limits = moves.types[move.wagon_id], moves.link_room[key[0]].limit
+    rest = room.get(key, {unit: float(limit) for unit, limit in limits.items()})
+    return any(rest[unit] < float(weight(kind, True, unit)) - NOISE for unit in limits)

@@ -1,0 +1,321 @@
+"""Every rule of a wagon plan again, from the instance's tables and the plan alone, in exact fractions.
+
+Shares nothing with the models: ways are walked edge by edge, and the fastest way is found again by a search of its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.verify_facts import TOLERANCE, Facts, Place, as_written, filled
+from optimizer.models.rolling_stock.wagons.verify_works import (
+    WORKS,
+    check_begun,
+    check_intake,
+    check_load,
+    check_wear,
+    check_work,
+    residue_after,
+    residue_before,
+)
+from optimizer.result import Solution, Violation
+
+Spot = tuple[str, int, str]
+"""Station, gauge and residue of the last load."""
+Passing = dict[tuple[str, str, int], list[Fraction]]
+"""Link, place it is entered from and day -> wagons, gross tonnes and metres."""
+
+
+def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
+    """
+    Every broken rule of a wagon plan; empty when it keeps all.
+
+    Parameters
+    ----------
+    problem
+        Rolling stock of kind wagons.
+    solution
+        Tables ``runs``, ``hires`` and ``unserved``.
+    cost
+        Claimed cost, USD; compared with the recomputed one to a millionth.
+    """
+    facts, found = Facts(problem), list[Violation]()
+    runs = solution["runs"].to_dict("records")
+    hires = solution["hires"].to_dict("records")
+    unserved = solution["unserved"].to_dict("records")
+    change: dict[tuple[str, Spot, int], int] = defaultdict(int)
+    carried: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
+    passing: Passing = defaultdict(lambda: [Fraction(0), Fraction(0), Fraction(0)])
+    total = Fraction(0)
+    if len({run["run_id"] for run in runs}) < len(runs):
+        found.append(Violation("run listed twice", "runs", len(runs) - len({run["run_id"] for run in runs}), "runs"))
+    for run in runs:
+        faults, usd = _check_run(facts, run, passing)
+        found.extend(faults)
+        total += usd
+        if faults and run["wagon_id"] not in facts.wagons:
+            continue
+        start = run["from_node"], int(run["from_gauge"]), residue_before(run)
+        end = run["to_node"], int(run["to_gauge"]), residue_after(facts, run)
+        change[run["wagon_id"], start, int(run["depart_day"])] -= int(run["wagons"])
+        change[run["wagon_id"], end, int(run["arrive_day"])] += int(run["wagons"])
+        if run["order_id"]:
+            carried[run["order_id"]].append(
+                (as_written(facts.wagons[run["wagon_id"]]["typical_load_t"]), int(run["wagons"]))
+            )
+    for stock in facts.fleet:
+        spot = stock["node_id"], int(stock["gauge_mm"]), stock["residue"]
+        change[stock["type_id"], spot, int(stock["from_day"])] += int(stock["units"])
+    total += _check_hires(facts, hires, change, found)
+    total += _check_stock(facts, change, found)
+    total += _check_orders(facts, carried, unserved, problem.serve_all, found)
+    _check_trains(facts, passing, found)
+    found += check_intake(facts, runs)
+    found += check_wear(facts, runs, hires)
+    if problem.past is not None:
+        found += check_begun(problem.begun_day, problem.past, solution)
+    if cost is not None and abs(as_written(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
+        found.append(
+            Violation("claimed cost is not the cost of the plan", "cost", float(as_written(cost) - total), "USD")
+        )
+    return tuple(found)
+
+
+def _check_trains(facts: Facts, passing: Passing, found: list[Violation]) -> None:
+    """The wagons that leave for a link on a day fit its trains, in number, mass and length."""
+    share = as_written(facts.settings.path_share)
+    limits = (
+        ("max_train_wagons", "too many wagons for the train paths", "wagons"),
+        ("max_train_gross_t", "too heavy for the train paths", "t"),
+        ("max_train_length_m", "too long for the train paths", "m"),
+    )
+    for (link_id, tail, day), taken in passing.items():
+        link = facts.links[link_id]
+        for (column, rule, unit), amount in zip(limits, taken, strict=True):
+            if filled(link["capacity_trains_per_day"]) and filled(link[column]):
+                room = as_written(link["capacity_trains_per_day"]) * share * as_written(link[column])
+                if amount > room:
+                    found.append(Violation(rule, f"{link_id} from {tail} on day {day}", float(amount - room), unit))
+
+
+def _check_run(facts: Facts, run: Mapping[str, Any], passing: Passing) -> tuple[list[Violation], Fraction]:
+    """Rules of one run and its cost."""
+    name, found = f"run {run['run_id']}", list[Violation]()
+
+    def broken(rule: str, amount: float = 1.0, unit: str = "run") -> None:
+        found.append(Violation(rule, name, amount, unit))
+
+    wagon, count = facts.wagons.get(run["wagon_id"]), int(run["wagons"])
+    if wagon is None:
+        broken("unknown wagon type")
+        return found, Fraction(0)
+    if count < 1:
+        broken("run without wagons", count, "wagons")
+    if run["kind"] in WORKS:
+        return check_work(facts, run)
+    loaded, order = run["kind"] == "loaded", facts.orders.get(run["order_id"])
+    if run["kind"] not in ("loaded", "empty") or loaded != bool(run["order_id"]) or (loaded and order is None):
+        broken("loaded runs and only they name an order")
+        return found, Fraction(0)
+    start, end = (run["from_node"], int(run["from_gauge"])), (run["to_node"], int(run["to_gauge"]))
+    depart, arrive, form = int(run["depart_day"]), int(run["arrive_day"]), ""
+    if order is not None:
+        form = facts.form[order["commodity_id"]]
+        if (run["wagon_id"], order["commodity_id"]) not in facts.suits:
+            broken("wagon type does not suit the cargo", count, "wagons")
+        if (order["origin"], order["destination"]) != (start[0], end[0]):
+            broken("run does not lead from the order's origin to its destination")
+        found.extend(check_load(facts, run))
+        if not int(order["release_day"]) <= depart <= int(order["due_day"]):
+            broken(
+                "departure outside the order's window",
+                max(int(order["release_day"]) - depart, depart - int(order["due_day"])),
+                "days",
+            )
+    else:
+        mine = facts.places_of(wagon)
+        if start not in mine or end not in mine:
+            broken("empty run to or from a place that is none of the type's")
+        if arrive >= facts.days:
+            broken("empty run arrives after the horizon", arrive - facts.days + 1, "days")
+    if not 0 <= depart < facts.days:
+        broken("departure outside the horizon", 1, "days")
+    at, hours, length, usd, abroad = start, Fraction(0), Fraction(0), Fraction(0), Fraction(0)
+    home = wagon["home_country"] if filled(wagon["home_country"]) else ""
+    closed = facts.closed_on(depart)
+    for asset in run["path"]:
+        if asset in closed:
+            found.append(Violation("link is closed on the day of departure", f"{name}, {asset}", count, "wagons"))
+        step = facts.step(asset, at, wagon, form)
+        if isinstance(step, str):
+            found.append(Violation(step, f"{name}, {asset}", 1, "run"))
+            return found, Fraction(0)
+        there, took, km, charge = step
+        if asset in facts.links:
+            gross = as_written(wagon["tare_t"]) + (as_written(wagon["typical_load_t"]) if loaded else 0)
+            for number, each in enumerate((Fraction(1), gross, as_written(wagon["length_m"]))):
+                passing[asset, at[0], depart][number] += each * count
+        abroad += sum((took / 2 for node in (at[0], there[0]) if facts.country[node] != home), Fraction(0))
+        at, hours, length, usd = there, hours + took, length + km, usd + charge
+    if at != end or not run["path"]:
+        broken("path does not end where the run does")
+        return found, Fraction(0)
+    least = facts.fastest(start, end, wagon, form, closed)
+    if least is None or hours + length / 10**9 > least + Fraction(1, 10**9):
+        broken("path is not the fastest", float(hours - (least or 0)), "hours")
+    days = hours / as_written(facts.settings.hours_per_day) + (
+        as_written(facts.settings.load_unload_days) if loaded else 0
+    )
+    whole = max(1, ceil(days))
+    if arrive - depart != whole:
+        broken("run takes another number of days", arrive - depart - whole, "days")
+    owed = facts.owed(wagon, end)
+    if owed is None and facts.owed(wagon, start) is not None:
+        broken("no way back to the home railway", count, "wagons")
+    if arrive >= facts.days:
+        usd += owed or 0
+    if loaded and wagon["return_rule"] == "direct" and home not in (facts.country[start[0]], facts.country[end[0]]):
+        broken("a wagon abroad is loaded only to its home country", count, "wagons")
+    if not loaded:
+        usd += length * as_written(facts.settings.empty_usd_per_wagon_km)
+    if home and hours:
+        usd += as_written(facts.settings.foreign_usd_per_wagon_day) * whole * abroad / hours
+    return found, usd * count
+
+
+def _check_hires(
+    facts: Facts, hires: list[dict[str, Any]], change: dict[tuple[str, Spot, int], int], found: list[Violation]
+) -> Fraction:
+    """Hired wagons appear and go back where the type stands in the fleet table; returns what the hire costs."""
+    places = {(row["type_id"], (row["node_id"], int(row["gauge_mm"]))) for row in facts.fleet}
+    balance: dict[tuple[str, Place], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    total = Fraction(0)
+    for hire in hires:
+        place, day = (hire["node_id"], int(hire["gauge_mm"])), int(hire["day"])
+        where = f"{hire['wagon_id']} at {place[0]} on day {day}"
+        if not facts.settings.hire_allowed:
+            found.append(Violation("hire is not allowed", where, int(hire["units"]), "wagons"))
+        if (hire["wagon_id"], place) not in places:
+            found.append(
+                Violation("hire where the type does not stand in the fleet", where, int(hire["units"]), "wagons")
+            )
+        if not 0 <= day < facts.days or int(hire["units"]) < 1 or hire["change"] not in ("on", "off"):
+            found.append(Violation("hire outside the horizon or without wagons", where, int(hire["units"]), "wagons"))
+            continue
+        wagon = facts.wagons.get(hire["wagon_id"])
+        if wagon and wagon["return_rule"] != "none" and facts.country[place[0]] != wagon["home_country"]:
+            found.append(Violation("hire outside the home country", where, int(hire["units"]), "wagons"))
+        units = int(hire["units"]) if hire["change"] == "on" else -int(hire["units"])
+        balance[hire["wagon_id"], place][day] += units
+        change[hire["wagon_id"], (*place, ""), day] += units
+    for (wagon_id, place), by_day in balance.items():
+        on_hire = 0
+        for day in range(facts.days):
+            on_hire += by_day.get(day, 0)
+            if on_hire < 0:
+                found.append(
+                    Violation(
+                        "more wagons handed back than hired",
+                        f"{wagon_id} at {place[0]} on day {day}",
+                        -on_hire,
+                        "wagons",
+                    )
+                )
+            if wagon_id in facts.wagons:
+                total += on_hire * as_written(facts.wagons[wagon_id]["hire_usd_per_day"])
+    return total
+
+
+def _check_stock(facts: Facts, change: Mapping[tuple[str, Spot, int], int], found: list[Violation]) -> Fraction:
+    """No more wagons leave a place than stand there; yards hold those that stay.
+
+    Returns the cost of standing and what is owed in the end.
+    """
+    by_place: dict[tuple[str, Spot], dict[int, int]] = defaultdict(dict)
+    for (wagon_id, place, day), units in change.items():
+        by_place[wagon_id, place][day] = units
+    in_yard: dict[tuple[str, int], int] = defaultdict(int)
+    total = Fraction(0)
+    for (wagon_id, place), by_day in by_place.items():
+        wagon = facts.wagons.get(wagon_id)
+        if wagon is None:
+            continue
+        night = as_written(facts.settings.idle_usd_per_wagon_day)
+        if filled(wagon["home_country"]) and facts.country[place[0]] != wagon["home_country"]:
+            night += as_written(facts.settings.foreign_usd_per_wagon_day)
+        standing = 0
+        for day in range(facts.days):
+            standing += by_day.get(day, 0)
+            if standing < 0:
+                found.append(
+                    Violation(
+                        "more wagons leave than stand there",
+                        f"{wagon_id} at {place[0]} ({place[1]} mm) on day {day}",
+                        -standing,
+                        "wagons",
+                    )
+                )
+            total += standing * night
+            in_yard[place[0], day] += standing
+        total += standing * (facts.owed(wagon, place[:2]) or 0)
+    for (node, day), standing in in_yard.items():
+        if node in facts.yard and standing > facts.yard[node]:
+            found.append(
+                Violation(
+                    "yard over capacity", f"{node} in the night of day {day}", standing - facts.yard[node], "wagons"
+                )
+            )
+    return total
+
+
+def _check_orders(
+    facts: Facts,
+    carried: Mapping[str, list[tuple[Fraction, int]]],
+    unserved: list[dict[str, Any]],
+    serve_all: bool,
+    found: list[Violation],
+) -> Fraction:
+    """Carried and unserved tonnes make up each order; returns the penalties."""
+    left: dict[str, Fraction] = defaultdict(Fraction)
+    total = Fraction(0)
+    for row in unserved:
+        if row["order_id"] not in facts.orders or row["quantity_t"] < 0:
+            found.append(Violation("unserved tonnes of no order", str(row["order_id"]), float(row["quantity_t"]), "t"))
+            continue
+        left[row["order_id"]] += as_written(row["quantity_t"])
+    suited_loads: dict[str, list[Fraction]] = defaultdict(list)
+    for wagon_id, commodity_id in facts.suits:
+        if wagon_id in facts.wagons:
+            suited_loads[commodity_id].append(as_written(facts.wagons[wagon_id]["typical_load_t"]))
+    for order_id, order in facts.orders.items():
+        quantity, tonnes = (
+            as_written(order["quantity_t"]),
+            sum((load * n for load, n in carried.get(order_id, ())), Fraction(0)),
+        )
+        if tonnes + left[order_id] < quantity - TOLERANCE:
+            found.append(
+                Violation(
+                    "tonnes neither carried nor listed as unserved",
+                    f"order {order_id}",
+                    float(quantity - tonnes - left[order_id]),
+                    "t",
+                )
+            )
+        if serve_all and left[order_id]:
+            found.append(Violation("order not carried in full", f"order {order_id}", float(left[order_id]), "t"))
+        if left[order_id] > quantity + TOLERANCE:
+            found.append(
+                Violation("more unserved than ordered", f"order {order_id}", float(left[order_id] - quantity), "t")
+            )
+        largest = max(suited_loads[order["commodity_id"]], default=Fraction(0))
+        if tonnes and tonnes >= quantity + largest:
+            found.append(
+                Violation("more wagons than the order needs", f"order {order_id}", float(tonnes - quantity), "t")
+            )
+        total += left[order_id] * as_written(order["unserved_usd_per_t"])
+    return total

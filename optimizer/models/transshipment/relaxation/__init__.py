@@ -1,0 +1,1 @@
+"""Bounds of a terminal by linear relaxation."""
