@@ -209,6 +209,51 @@ def changed(table: Any, index: Any, column: str, value: Any) -> Any:
     return other
 
 
+def a_banker_from_the_top() -> tuple[dict[str, list[dict[str, Any]]], float]:
+    """
+    The train takes 120 minutes to b and 120 up the ramp from minute 2,940, an hour after the horizon ends.
+
+    One unit is at a, one at c. That one runs light to b before the end (120 minutes) and waits there; waiting after the
+    end costs nothing. A minute costs 1 USD.
+    """
+    rows = ramp(depart_day=1, depart_min=1380)
+    rows["fleet"] = [{"fleet_id": n, "type_id": "dl", "node_id": n, "gauge_mm": 1676, "units": 1} for n in ("a", "c")]
+    return rows, 4 * 120.0
+
+
+def a_shop_that_opens_late() -> tuple[dict[str, list[dict[str, Any]]], float]:
+    """
+    The unit at a is due at minute 1,440, the shop at b opens at 2,000; the train goes down from b at 2,400.
+
+    It runs light to b until 1,440 (120 minutes), waits 560, is in the shop for 300, waits 100, and hauls for 120.
+    """
+    rows = ramp(links="ab", from_node="b", depart_day=1, depart_min=960)
+    rows["fleet"][0] |= {"units": 1, "days_since_maintenance": 6}
+    rows["locomotives"][0]["maintenance_days"] = 7
+    rows["shop_windows"] = [
+        {"window_id": "w", "loco_id": "dl", "node_id": "b", "from_min": 2000, "until_min": 2300, "units": 1}
+    ]
+    return rows, 120.0 + 560 + 300 + 100 + 120
+
+
+@pytest.mark.parametrize("case", [a_banker_from_the_top, a_shop_that_opens_late])
+def test_light_moves_end_in_time_though_they_are_needed_later(case: Any) -> None:
+    rows, usd = case()
+    problem = problem_of(rows)
+    for method in ("exact", "crosscheck", "engine"):
+        outcome = FAMILY.methods[method](problem, SolveOptions())
+        assert outcome.solution is not None
+        assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+        assert outcome.cost == pytest.approx(usd), method
+        assert outcome.status is Status.OPTIMAL
+    found = search_trains(problem, SolveOptions())
+    assert found.solution is not None
+    assert FAMILY.verify(problem, found.solution, found.cost) == ()
+    assert found.cost == pytest.approx(usd)
+    assert found.bound is not None
+    assert found.bound <= usd + 1e-6
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(corridor=shop_corridors())
 def test_both_formulations_agree_on_shops_and_connections(corridor: Any) -> None:

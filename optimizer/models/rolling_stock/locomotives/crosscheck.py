@@ -16,9 +16,10 @@ minute after task b.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from ortools.math_opt.python import mathopt
@@ -78,6 +79,12 @@ class _Type:
                 place, begin, until = row["node_id"], int(row["from_min"]), int(row["until_min"])
                 step = Step("shop", place, place, begin, until, window_id=row["window_id"])
                 self.tasks.append(_Task(step, until, Fraction(0)))
+        self.limits = {self.end}
+        """Minutes by which a light move may have to end: the horizon, and when units fall due in a shop."""
+        if not is_blank(loco["maintenance_days"]):
+            since = [-_or_zero(row["days_since_maintenance"]) * MINUTES_PER_DAY for row in self.fleet]
+            since += [Fraction(task.step.arrive_min) for task in self.tasks if task.step.stage is None]
+            self.limits |= {floor(minute + exact(loco["maintenance_days"]) * MINUTES_PER_DAY) for minute in since}
 
     def light(self, start: str, end: str, leave_min: int) -> tuple[int, Fraction, Step] | None:
         """Minutes, kilometres and step of a light move that ends in time."""
@@ -89,6 +96,16 @@ class _Type:
         if leave_min + minutes > self.end:
             return None
         return minutes, way.length_km, Step("light", start, end, leave_min, leave_min + minutes, path=way.path)
+
+    def _from_home(self, start: str, end: str, soonest: int, until: int) -> Iterator[tuple[int, Fraction, Step]]:
+        """Light moves from a home that leave as late as they may, to be ready at ``until``: waiting at home is free."""
+        if (first := self.light(start, end, soonest)) is None:
+            return
+        in_time = until - self.connection
+        for ends in {min(in_time, limit) for limit in self.limits}:
+            later = ends - first[2].arrive_min
+            if later >= 0 and (move := self.light(start, end, soonest + later)) is not None:
+                yield move
 
     def _clipped(self, begin: int, until: int) -> int:
         return max(0, min(until, self.end) - min(begin, self.end))
@@ -102,30 +119,29 @@ class _Type:
             found.append(_Way(0 if home else self._clipped(free_min, until), Fraction(0), 0))
         if then is None:
             for there in () if home else self.homes:
-                if (move := self.light(place, there, free_min)) is not None:
-                    found.append(_Way(move[0] + wait, move[1], free_min + move[0], (move[2],)))
+                if (back := self.light(place, there, free_min)) is not None:
+                    found.append(_Way(back[0] + wait, back[1], free_min + back[0], (back[2],)))
             return found
-        if then.step.start != place and (move := self.light(place, then.step.start, free_min)) is not None:
-            late = until - (free_min + move[0] + wait)
-            # From a home it leaves late: waiting there is free.
-            shifted = self.light(place, then.step.start, free_min + max(0, late)) if home else move
-            if late >= 0 and shifted is not None:
-                paid_wait = 0 if home or then.step.start in self.homes else self._clipped(until - late, until)
-                paid = move[0] + wait + paid_wait
-                found.append(_Way(paid, move[1], shifted[2].arrive_min, (shifted[2],)))
-        if not home and then.step.start not in self.homes:
+        goal = then.step.start
+
+        def wait_after(move: Step) -> int:
+            """Paid minutes from a light move to the task: the connection, and what the unit waits away from home."""
+            ready = move.arrive_min + wait
+            return wait + (0 if goal in self.homes else self._clipped(ready, until))
+
+        if goal != place:
+            direct = self.light(place, goal, free_min)
+            straight = [direct] if direct is not None else []
+            for minutes, km, move in self._from_home(place, goal, free_min, until) if home else straight:
+                if move.arrive_min + wait <= until:
+                    found.append(_Way(minutes + wait_after(move), km, move.arrive_min, (move,)))
+        if not home and goal not in self.homes:
             for there in self.homes:
-                first = self.light(place, there, free_min)
-                second = None if first is None else self.light(there, then.step.start, free_min + first[0] + wait)
-                if first is None or second is None:
+                if (first := self.light(place, there, free_min)) is None:
                     continue
-                late = until - (free_min + first[0] + wait + second[0] + wait)
-                if late < 0 or second[2].arrive_min + late > self.end:
-                    continue
-                last = Step("light", there, then.step.start, second[2].depart_min + late, second[2].arrive_min + late,
-                            path=second[2].path)  # fmt: skip
-                paid = first[0] + second[0] + 2 * wait
-                found.append(_Way(paid, first[1] + second[1], last.arrive_min, (first[2], last)))
+                for minutes, km, move in self._from_home(there, goal, first[2].arrive_min + wait, until):
+                    paid = first[0] + wait + minutes + wait_after(move)
+                    found.append(_Way(paid, first[1] + km, move.arrive_min, (first[2], move)))
         return found
 
 
@@ -230,7 +246,7 @@ class _Chain:
 
     def _kilometres(self, model: mathopt.Model) -> None:
         most = float(exact(self.kind.loco["maintenance_km"]))
-        since = 0.0 if is_blank(self.row["km_since_maintenance"]) else float(self.row["km_since_maintenance"])
+        since = float(_or_zero(self.row["km_since_maintenance"]))
         after = {t: model.add_variable(lb=0.0, ub=most if t.step.stage else 0.0) for t in self.kind.tasks}
         whole = most + since + sum(float(t.km) for t in self.kind.tasks) + 1e5
         for before, then, way, variable in self.arcs:
@@ -243,9 +259,7 @@ class _Chain:
 
     def _days(self, model: mathopt.Model) -> None:
         days = exact(self.kind.loco["maintenance_days"])
-        since = (
-            Fraction(0) if is_blank(self.row["days_since_maintenance"]) else exact(self.row["days_since_maintenance"])
-        )
+        since = _or_zero(self.row["days_since_maintenance"])
         first = float((days - since) * MINUTES_PER_DAY)
         latest = max([float(self.kind.end), first, *(t.step.arrive_min + float(days) * MINUTES_PER_DAY
                                                       for t in self.kind.tasks)])  # fmt: skip
@@ -276,6 +290,10 @@ class _Chain:
             if at is None:
                 return found
             found.steps.append(at.step)
+
+
+def _or_zero(value: Any) -> Fraction:
+    return Fraction(0) if is_blank(value) else exact(value)
 
 
 def _total(terms: Iterable[Any]) -> Any:

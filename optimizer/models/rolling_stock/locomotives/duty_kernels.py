@@ -108,11 +108,11 @@ def copy_state(goal: Any, source: Any) -> None:
 @njit(cache=True, nogil=True)
 def light_end(work: Any, fleet: Any, kind: int, a: int, free: int, b: int, depart: int, due: int) -> int:
     """When a light move ends that leaves ``a`` at ``free`` or later, to leave ``b`` at ``depart``; none: -1."""
-    run = fleet.light[kind, a, b] - work.connection
-    end = depart - work.connection if fleet.home[kind, a] else free + run
-    if free + run > depart - work.connection or end > min(work.horizon, due):
+    soonest = free + fleet.light[kind, a, b] - work.connection
+    latest = min(depart - work.connection, work.horizon, due)
+    if soonest > latest:
         return NONE
-    return end
+    return latest if fleet.home[kind, a] else soonest
 
 
 @njit(cache=True, nogil=True)

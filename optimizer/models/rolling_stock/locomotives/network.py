@@ -5,9 +5,9 @@ units do nothing that ends after ``due_min``; where their kilometres can run out
 another layer through a shop window. A layer has a time line of events at each place: what comes free, leaves or enters
 a shop. Units that stand there are the flow along it.
 
-Light moves start when locomotives come free, towards a home, or arrive just in time for a stage or shop: all others
-cost the same or more. From an event to another at most one is listed. Where one leaves after another came in, there is
-an event: a unit may go home between two trains.
+Light moves start when locomotives come free, towards a home, or arrive just in time for a stage or shop, or, where that
+is too late, at the last minute at which they may: all others cost the same or more. Where one leaves after another came
+in, there is an event: a unit may go home between two trains.
 """
 
 from __future__ import annotations
@@ -211,11 +211,15 @@ def _network(
     }
     per_day = exact(settings.hours_per_day)
     minutes = {pair: way_minutes(way, per_day) for pair, way in ways.items()}
-    moves = _light_moves(ways, minutes, homes, wanted, released, connection, end)
+    dues = {layer.due_min for layer in layers if layer.due_min < end}
+    moves = np.unique(np.concatenate([
+        _light_moves(ways, minutes, homes, wanted, released, connection, end),
+        *(_light_moves(ways, minutes, homes, np.unique(_keys(opens)), released, connection, due) for due in dues),
+    ]), axis=0)  # fmt: skip
     events = np.union1d(wanted, released)
     events = np.union1d(events, _turns(moves, events))
     place, minute = events // NEVER, events % NEVER
-    light = _light_arcs(moves, ways, minutes, homes, events, float(rate), connection)
+    light = _light_arcs(moves, ways, minutes, homes, events, float(rate), connection, end)
     follows = np.r_[place[1:] == place[:-1], False]
     until = np.where(follows, np.r_[minute[1:], 0], np.maximum(end, minute))
     away = ~np.isin(place, sorted(homes))
@@ -275,24 +279,29 @@ def _layers(
 
 def _light_moves(
     ways: Mapping[tuple[int, int], Way], minutes: Mapping[tuple[int, int], int], homes: frozenset[int],
-    wanted: Ints, released: Ints, connection: int, end: int,
+    wanted: Ints, released: Ints, connection: int, latest: int,
 ) -> Ints:  # fmt: skip
-    """Shape (moves, 4): start, end, minute of leaving, and minute in which the unit is free again."""
+    """
+    Shape (moves, 4): start, end, minute of leaving, and minute from which the unit counts as being there.
+
+    They end at ``latest`` at the latest.
+    """
     parts: list[Ints] = []
     wants, frees = _by_place(wanted), _by_place(released)
     for a, b in ways:
         takes = minutes[a, b] + connection
         need, come = wants.get(b, wanted[:0]), frees.get(a, released[:0])
+        last = np.minimum(need - takes, latest - minutes[a, b])
         if a in homes:
-            leave, reach = need - takes, need
+            leave, reach = last, need
         elif b in homes:
             leave = come
             reach = come + takes
         else:
-            before = np.searchsorted(come, need - takes, side="right") - 1
+            before = np.searchsorted(come, last, side="right") - 1
             before, first = np.unique(before, return_index=True)
             leave, reach = come[before[before >= 0]], need[first[before >= 0]]
-        kept = (leave >= 0) & (leave + minutes[a, b] <= end)
+        kept = (leave >= 0) & (leave + minutes[a, b] <= latest)
         parts.append(np.column_stack([np.full((kept.sum(), 2), (a, b)), leave[kept], reach[kept]]))
     return np.concatenate(parts) if parts else np.zeros((0, 4), np.int64)
 
@@ -307,7 +316,7 @@ def _turns(moves: Ints, events: Ints) -> Ints:
 
 def _light_arcs(
     moves: Ints, ways: Mapping[tuple[int, int], Way], minutes: Mapping[tuple[int, int], int], homes: frozenset[int],
-    events: Ints, rate: float, connection: int,
+    events: Ints, rate: float, connection: int, end: int,
 ) -> LightArcs:  # fmt: skip
     from_event = np.searchsorted(events, _keys(moves[:, [0, 2]]), side="right") - 1
     there = (from_event >= 0) & (events[np.maximum(from_event, 0)] // NEVER == moves[:, 0])
@@ -318,8 +327,8 @@ def _light_arcs(
     pairs = list(zip(start.tolist(), goal.tolist(), strict=True))
     takes = np.array([minutes[pair] for pair in pairs], np.int64)
     km = np.array([float(ways[pair].length_km) for pair in pairs])
-    at_home = np.isin(start, sorted(homes)) | np.isin(goal, sorted(homes))
-    usd = np.where(at_home, takes + connection, reach - leave) * rate
+    wait = np.maximum(0, np.minimum(reach, end) - np.minimum(leave + takes + connection, end))
+    usd = (takes + connection + np.where(np.isin(goal, sorted(homes)), 0, wait)).astype(float) * rate
     return LightArcs(start, goal, leave, leave + takes, km, usd, from_event, np.where(last, -1, to_event))
 
 
