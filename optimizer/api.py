@@ -14,20 +14,23 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimizer.checks import (
+    check_export_path,
+    check_limits,
+    check_method,
+    check_same_problem,
+    false_claims,
+    violation_lines,
+)
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.errors import ResultError, UsageError, VerificationError, did_you_mean
 from optimizer.models.family import Explanation, Family, Inquiry, News, Problem, Replanned, SolveOptions, Table
-from optimizer.result import Outcome, Progress, ProgressLog, Result, Solution, Status, Violation, relative_gap
+from optimizer.result import Outcome, Progress, ProgressLog, Result, Solution, Status, Violation
 
 if TYPE_CHECKING:
     from optimizer.models.rolling_stock.fleet import Sizing, Worth
     from optimizer.models.rolling_stock.problem import RollingStock
 
-TOLERANCE = 1e-6
-"""Relative tolerance when claims are compared."""
-
-ANY_PULP_SOLVER = "*"
-EXPORT_SUFFIXES = (".lp", ".mps")
 _PACKAGES = ("corridor-optimizer", "highspy", "numpy", "ortools", "pandas", "pulp")
 
 
@@ -190,14 +193,6 @@ def _checked(
     return result
 
 
-def violation_lines(violations: Sequence[Violation], at_most: int = 50) -> str:
-    """One line per broken rule."""
-    lines = [f"  {violation}" for violation in violations[:at_most]]
-    if len(violations) > at_most:
-        lines.append(f"  and {len(violations) - at_most} more")
-    return "\n".join(lines)
-
-
 def verify(problem: Problem, plan: Solution | Result) -> tuple[Violation, ...]:
     """
     Every broken rule; empty when all hold.
@@ -215,8 +210,8 @@ def verify(problem: Problem, plan: Solution | Result) -> tuple[Violation, ...]:
     family = FAMILIES.of(problem)
     if not isinstance(plan, Result):
         return family.verify(problem, plan, None)
-    check_same_problem(plan, problem)
-    claims = _false_claims(plan)
+    check_same_problem(plan, problem, family)
+    claims = false_claims(plan)
     if plan.solution is None:
         return claims
     return (*family.verify(problem, plan.solution, plan.cost), *claims)
@@ -254,7 +249,7 @@ def explain(
         The result has no plan, or belongs to another problem.
     """
     family = FAMILIES.of(problem)
-    check_same_problem(result, problem)
+    check_same_problem(result, problem, family)
     if family.explain is None:
         raise UsageError(f"{family.name} has nothing to explain one by one")
     if result.solution is None:
@@ -307,7 +302,7 @@ def replan(
         The result has no plan, or belongs to another problem.
     """
     family = FAMILIES.of(problem)
-    check_same_problem(result, problem)
+    check_same_problem(result, problem, family)
     if family.replan is None:
         raise UsageError(f"plans of {family.name} are not taken up while they run; solve again")
     if result.solution is None or result.cost is None:
@@ -446,100 +441,6 @@ def export(problem: Problem, path: str | Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def check_export_path(path: str | Path) -> Path:
-    """The path, or UsageError when its suffix names no format or its directory is not there."""
-    path = Path(path)
-    if path.suffix.lower() not in EXPORT_SUFFIXES:
-        raise UsageError(f"'{path.name}' does not end in {' or '.join(EXPORT_SUFFIXES)}, which names the format")
-    if path.is_dir():
-        raise UsageError(f"{path} is a directory, expected a file name")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no directory {path.parent}")
-    return path
-
-
-def check_method(family: Family, method: str, solver: str | None) -> tuple[str, str]:
-    """Method and solver by their full names; UsageError with the nearest name."""
-    if method == "auto":
-        method = next(iter(family.methods))
-    if method not in family.methods:
-        known = ["auto", *family.methods]
-        near = did_you_mean(method, known)
-        raise UsageError(f"{family.name} has no method '{method}'; known are {', '.join(known)}{near}")
-    accepted = [name for name in family.solvers[method] if name != ANY_PULP_SOLVER]
-    if solver is None:
-        return method, accepted[0]
-    if solver.lower() in accepted:
-        return method, solver.lower()
-    if ANY_PULP_SOLVER in family.solvers[method]:
-        from optimizer.solvers.mip import check_solver
-
-        check_solver(solver)
-        return method, solver
-    near = did_you_mean(solver, accepted)
-    raise UsageError(f"method {method} of {family.name} takes the solvers {', '.join(accepted)}, not '{solver}'{near}")
-
-
-def check_limits(time_limit_s: float | None, gap: float, seed: int) -> None:
-    """Raise UsageError for limits that mean nothing."""
-    if time_limit_s is not None and not (math.isfinite(time_limit_s) and time_limit_s > 0):
-        raise UsageError(f"time limit is {time_limit_s}, expected seconds > 0")
-    if not 0 <= gap < 1:
-        raise UsageError(f"gap is {gap}, expected a share from 0 to below 1, for example 0.01 for one percent")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
-        raise UsageError(f"seed is {seed}, expected a whole number from 0 to 2147483647")
-
-
-def check_same_problem(result: Result, problem: Problem) -> None:
-    """Raise ResultError unless the result is of this instance, scenario, family and options."""
-    corridor = problem.corridor
-    pairs = {
-        "family": (result.family, FAMILIES.of(problem).name),
-        "scenario": (",".join(result.scenario) or "base", ",".join(corridor.scenario) or "base"),
-        "options": (dict(result.options), dict(problem.options)),
-    }
-    if result.instance_hash != corridor.instance.hash:
-        raise ResultError(
-            f"the result is of another instance: it was made from '{result.instance_name}' with hash "
-            f"{result.instance_hash[:12]}, this is '{corridor.name}' with hash {corridor.instance.hash[:12]}; "
-            "a changed cell changes the hash: solve again"
-        )
-    for what, (theirs, ours) in pairs.items():
-        if theirs != ours:
-            raise ResultError(f"the result is of another problem: its {what} is {theirs}, here it is {ours}")
-
-
-def _false_claims(result: Result) -> tuple[Violation, ...]:
-    """Claims about the run that contradict each other."""
-    found: list[Violation] = []
-    place = f"result of {result.family}"
-    if not result.status.has_plan:
-        extra = [name for name in ("cost", "solution") if getattr(result, name) is not None]
-        return tuple(Violation(f"{result.status} with a {name}", place, 1, "too many") for name in extra)
-    for name in ("cost", "solution"):
-        if getattr(result, name) is None:
-            found.append(Violation(f"{result.status} without a {name}", place, 1, "missing"))
-    cost, bound = result.cost, result.bound
-    if cost is None:
-        return tuple(found)
-    room = TOLERANCE * max(1.0, abs(cost))
-    if not math.isfinite(cost) or (bound is not None and not math.isfinite(bound)):
-        found.append(Violation("cost or bound not finite", place, math.inf, "USD"))
-    if bound is not None and bound > cost + room:
-        found.append(Violation("bound above the cost", place, bound - cost, "USD too high"))
-    gap = None if bound is None else relative_gap(cost, bound)
-    if result.status == Status.OPTIMAL and gap is None:
-        found.append(Violation("OPTIMAL without a bound", place, 1, "missing"))
-    if result.status == Status.OPTIMAL and gap is not None and bound is not None:
-        allowed = result.gap_asked * abs(cost) + room
-        if cost - bound > allowed:
-            found.append(Violation("OPTIMAL with a gap above the one asked for", place, gap, "of the cost"))
-    claimed = result.claimed_gap
-    if claimed is not None and (gap is None or abs(claimed - gap) > TOLERANCE):
-        found.append(Violation("gap differs from cost and bound", place, claimed - (gap or 0.0), "of the cost"))
-    return tuple(found)
 
 
 def _versions() -> dict[str, str]:

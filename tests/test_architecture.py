@@ -19,6 +19,7 @@ LAYERS = {
     "serve": 4,
     "report": 4,
     "api": 4,
+    "checks": 4,
     "models": 3,
     "flows": 2,
     "scheduling": 2,

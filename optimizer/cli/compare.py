@@ -45,15 +45,15 @@ def command(
     BASE and SCENARIO are scenarios in order, A,B; 'base' for none. A cause is a scenario, or a part of one, that is in
     force on one side only. Every mixture of causes is planned: two plans for one cause, four for two, at most 32.
     """
-    from optimizer import api
+    from optimizer import api, checks
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.cli.signals import stop_on_signals
     from optimizer.models.family import SolveOptions
     from optimizer.models.port_choice.compare import compare
     from optimizer.models.port_choice.compare_report import figures, open_gaps, report, sentences
 
-    api.check_limits(time_limit, gap, 0)
-    method, _solver = api.check_method(api.FAMILIES["port-choice"], method, None)
+    checks.check_limits(time_limit, gap, 0)
+    method, _solver = checks.check_method(api.FAMILIES["port-choice"], method, None)
     if chart is not None:
         check_chart(chart, force)
 

@@ -17,12 +17,12 @@ from optimizer.cli.arguments import family_argument, family_options, instance_ar
 @family_options
 def command(family: str, instance: str, out: str, scenario: str | None, **given: Any) -> None:
     """Write the exact model of FAMILY on INSTANCE to OUT, which ends in .lp or .mps."""
-    from optimizer import api
+    from optimizer import api, checks
     from optimizer.cli.output import native_output_silenced
 
     chosen = api.FAMILIES[family]
     options = problem_options(family, given)
-    api.check_export_path(out)
+    checks.check_export_path(out)
     problem = chosen.problem(api.read(instance, scenario), **options)
     with native_output_silenced():
         api.export(problem, out)

@@ -45,7 +45,7 @@ def size(
     gap: float,
 ) -> None:  # fmt: skip
     """How many of which type to buy, beside hiring, for the orders of the horizon."""
-    from optimizer import api
+    from optimizer import api, checks
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.cli.signals import stop_on_signals
     from optimizer.models.family import SolveOptions, Table
@@ -53,7 +53,7 @@ def size(
     from optimizer.models.rolling_stock.problem import RollingStock
     from optimizer.models.rolling_stock.wagons.report import fleet_figures, place_names
 
-    api.check_limits(time_limit, gap, 0)
+    checks.check_limits(time_limit, gap, 0)
     problem = RollingStock(api.read(instance, scenario))
     with stop_on_signals() as stop, native_output_silenced():
         options = SolveOptions(time_limit_s=time_limit, gap=gap, stop=stop)
@@ -92,14 +92,14 @@ def worth(
     instance: str, what: tuple[str, ...], scenario: str | None, stock: str, time_limit: float, gap: float
 ) -> None:
     """What one more unit saves: NAME is a type of wagon or locomotive, or a link for one more train a day."""
-    from optimizer import api
+    from optimizer import api, checks
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.cli.signals import stop_on_signals
     from optimizer.models.family import SolveOptions, Table
     from optimizer.models.rolling_stock.fleet import worth_of_one_more
     from optimizer.models.rolling_stock.problem import RollingStock
 
-    api.check_limits(time_limit, gap, 0)
+    checks.check_limits(time_limit, gap, 0)
     problem = RollingStock(api.read(instance, scenario), stock=stock)  # type: ignore[arg-type]
     found = []
     with stop_on_signals() as stop, native_output_silenced():

@@ -54,10 +54,10 @@ def _problem(instance: str, scenario: str | None, gauges: str, without: str) -> 
 
 
 def _options(gap: float, stop: Any) -> SolveOptions:
-    from optimizer import api
+    from optimizer import checks
     from optimizer.models.family import SolveOptions
 
-    api.check_limits(None, gap, 0)
+    checks.check_limits(None, gap, 0)
     return SolveOptions(gap=gap, stop=stop)
 
 

@@ -61,7 +61,7 @@ def command(
 
     What began before stands; little else changes. Prints what does, what it costs, and the bound.
     """
-    from optimizer import api, results
+    from optimizer import api, checks, results
     from optimizer.cli.output import (
         ProgressLines,
         console,
@@ -74,7 +74,7 @@ def command(
 
     if (day is None) == (minute is None):
         raise UsageError("give --day for a wagon plan, or --minute for a terminal's")
-    api.check_limits(time_limit, 0.0, seed)
+    checks.check_limits(time_limit, 0.0, seed)
     late_min = {name: _number(f"--late {text}", minutes) for text in late for name, minutes in [_split(text, "--late")]}
     lost_min = {name: _span(f"--lost {text}", minutes) for text in lost for name, minutes in [_split(text, "--lost")]}
     if out is not None:

@@ -60,7 +60,7 @@ def command(
     Each takes the route he likes best: a nested logit, gateways being the nests. Together they make each other wait
     where capacity is short.
     """
-    from optimizer import api
+    from optimizer import api, checks
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.models.port_choice import PortChoice
     from optimizer.models.port_choice.shipper_congestion import Congestion
@@ -68,7 +68,7 @@ def command(
     from optimizer.models.port_choice.shippers_report import figures, report, summary, welfare
     from optimizer.result import Status
 
-    api.check_limits(time_limit, 0.0, 0)
+    checks.check_limits(time_limit, 0.0, 0)
     behaviour = _behaviour(scale, nest_scale, estimates)
     waits = Congestion(full=not over_full).times(congestion)
     if out is not None:

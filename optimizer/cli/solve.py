@@ -48,7 +48,7 @@ def command(
 
     Progress goes to standard error, the result to standard output. Ctrl-C ends with the best plan so far.
     """
-    from optimizer import api, results
+    from optimizer import api, checks, results
     from optimizer.cli.output import (
         ProgressLines,
         console,
@@ -62,8 +62,8 @@ def command(
     # Everything that can be wrong with the command line comes before the long work.
     chosen = api.FAMILIES[family]
     options = problem_options(family, given)
-    chosen_method, chosen_solver = api.check_method(chosen, method, solver)
-    api.check_limits(time_limit, gap, seed)
+    chosen_method, chosen_solver = checks.check_method(chosen, method, solver)
+    checks.check_limits(time_limit, gap, seed)
     if out is not None:
         results.check_target(out, force)
 

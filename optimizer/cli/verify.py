@@ -13,7 +13,7 @@ from optimizer.cli.arguments import instance_argument
 @click.argument("result_dir", metavar="RESULT_DIR", type=click.Path())
 def command(instance: str, result_dir: str) -> None:
     """Check the plan in RESULT_DIR against INSTANCE: every rule, the cost and the claims, all recomputed."""
-    from optimizer import api, results
+    from optimizer import api, checks, results
     from optimizer.cli.output import key_line, print_conflicts
     from optimizer.data.reading import read_instance
 
@@ -23,7 +23,7 @@ def command(instance: str, result_dir: str) -> None:
     click.echo(key_line(result))
     if violations:
         click.echo(f"{len(violations)} broken rule{'s' if len(violations) != 1 else ''}:")
-        click.echo(api.violation_lines(violations, at_most=1000))
+        click.echo(checks.violation_lines(violations, at_most=1000))
         raise click.exceptions.Exit(EXIT_BROKEN_PLAN)
     if result.solution is None:
         click.echo("The result holds no plan.")
