@@ -72,7 +72,8 @@ def command(
     )
     from optimizer.cli.signals import stop_on_signals
 
-    if (day is None) == (minute is None):
+    at = minute if day is None else day
+    if at is None or None not in (day, minute):
         raise UsageError("give --day for a wagon plan, or --minute for a terminal's")
     checks.check_limits(time_limit, 0.0, seed)
     late_min = {name: _number(f"--late {text}", minutes) for text in late for name, minutes in [_split(text, "--late")]}
@@ -82,12 +83,14 @@ def command(
     result, problem = results.open_result(result_dir, instance)
     if (day is None) == (result.family == "rolling-stock"):
         raise UsageError(f"a result of {result.family} does not take {'--minute' if day is None else '--day'}")
+    if minute is not None and out is not None:
+        raise UsageError(f"a re-planned {result.family} is not kept in {out}: its instance has other times now")
     with stop_on_signals() as stop:
         with native_output_silenced():
             new, found = api.replan(
                 problem,
                 result,
-                minute or 0 if day is None else day,
+                at,
                 closures=closures,
                 late_min=late_min,
                 lost_min=lost_min,
@@ -98,8 +101,6 @@ def command(
                 stop=stop,
             )
         if out is not None:
-            if not found.kept:
-                raise UsageError(f"a re-planned {new.family} is not kept in {out}: its instance has other times now")
             results.write_result(new, out, force)
         if as_json:
             click.echo(results.to_json(new), nl=False)

@@ -114,17 +114,12 @@ class News:
 
 @dataclass(frozen=True)
 class Replanned:
-    """A plan taken up and changed: the problem it now answers, the outcome, and what changed, in words and tables.
-
-    ``kept`` says whether the problem can be made again from the instance and its options, so that a stored result can
-    be verified.
-    """
+    """A plan taken up and changed: the problem it now answers, the outcome, and what changed, in words and tables."""
 
     problem: Any
     outcome: Outcome
     sentences: Sequence[str]
     tables: Sequence[Table]
-    kept: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
 """Repairs of running plans: valid, true to what has begun, and exact about what moved."""
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies import terminals
 
+from optimizer.cli import cli
 from optimizer.data.generator.terminal_ladder import terminal_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.errors import UsageError
@@ -121,3 +125,14 @@ def test_faults_are_told(news, text):
     solution = to_tables(problem.site, first_plan(problem.site, SolveOptions()))
     with pytest.raises(UsageError, match=text):
         replan(problem, solution, named)
+
+
+def test_a_place_for_a_plan_that_is_not_kept_is_refused_before_the_search(tmp_path: Path) -> None:
+    toy = str(Path(__file__).resolve().parents[2] / "instances" / "toy-transshipment")
+    runner, running = CliRunner(), str(tmp_path / "running")
+    assert runner.invoke(cli, ["solve", "transshipment", toy, "--out", running]).exit_code == 0
+    news = ["--minute", "30", "--late", "INDIAN=60", "--out", str(tmp_path / "changed")]
+    refused = runner.invoke(cli, ["replan", running, *news])
+    assert refused.exit_code == 2
+    assert "a re-planned transshipment is not kept in" in refused.output
+    assert not (tmp_path / "changed").exists()

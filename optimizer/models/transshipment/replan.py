@@ -234,7 +234,7 @@ def replan_news(problem: Transshipment, solution: Solution, news: News, options:
     repair = replan(problem, solution, disturbance, options, change_usd)
     if repair is None:
         words = ("playing on from the news finds no track in time for some train",)
-        return Replanned(_late(problem, disturbance), Outcome(Status.NO_SOLUTION, conflicts=words), words, (), False)
+        return Replanned(_late(problem, disturbance), Outcome(Status.NO_SOLUTION, conflicts=words), words, ())
     more = repair.cost - news.cost
     sentences = [
         f"taken up at minute {news.at}: what began before stands",
@@ -247,4 +247,4 @@ def replan_news(problem: Transshipment, solution: Solution, news: News, options:
         if len(frame)
     ]
     outcome = Outcome(Status.FEASIBLE, repair.solution, repair.cost)
-    return Replanned(repair.problem, outcome, sentences, tables, kept=False)
+    return Replanned(repair.problem, outcome, sentences, tables)

@@ -18,11 +18,11 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.diving import dive
 from optimizer.models.rolling_stock.wagons.layout import Layout
-from optimizer.models.rolling_stock.wagons.moves import Moves, OutOfTimeError, wagon_moves
+from optimizer.models.rolling_stock.wagons.moves import Moves
 from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
 from optimizer.models.rolling_stock.wagons.relaxation import Relaxation
 from optimizer.models.rolling_stock.wagons.rounding import keep_to_links, round_loads
-from optimizer.models.rolling_stock.wagons.search import Search, nothing_moves, outcome
+from optimizer.models.rolling_stock.wagons.search import Search, moves_in_time, nothing_moves, outcome
 from optimizer.models.rolling_stock.wagons.whole_plans import plan_from
 from optimizer.models.rolling_stock.wagons.windows import search_windows
 from optimizer.result import Outcome
@@ -53,14 +53,8 @@ def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
     started = time.perf_counter()
-
-    def over() -> bool:
-        late = options.time_limit_s is not None and time.perf_counter() - started >= options.time_limit_s
-        return late or options.stop.is_set()
-
-    try:
-        moves = wagon_moves(problem, over=over)
-    except OutOfTimeError:
+    moves = moves_in_time(problem, options, started)
+    if moves is None:
         return nothing_moves(problem)
     if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
         return solve_exact(problem, options, moves)

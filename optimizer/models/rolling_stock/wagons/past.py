@@ -58,6 +58,17 @@ class Past:
         return dict(supply)
 
 
+def run_ends(run: Mapping[str, Any], cargo: Mapping[str, str], residues: Residues) -> tuple[Spot, Spot]:
+    """Where and how wagons of a row of ``runs`` leave and arrive; ``cargo`` tells the commodity of each order."""
+    before = after = str(run["residue"] or "")
+    if run["kind"] == "cleaning":
+        after = ""
+    elif run["order_id"]:
+        after = residues.left_by(cargo[run["order_id"]]) or before
+    ends = (run["from_node"], int(run["from_gauge"]), before), (run["to_node"], int(run["to_gauge"]), after)
+    return Spot(*ends[0]), Spot(*ends[1])
+
+
 def past_of(problem: RollingStock) -> Past:
     """
     The fleet as it stands, moved on by the runs and hires that a running plan begins with.
@@ -86,13 +97,10 @@ def past_of(problem: RollingStock) -> Past:
     runs: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     carried: dict[str, Fraction] = defaultdict(Fraction)
     for run in problem.past["runs"].to_dict("records"):
-        wagon_id, units, before = run["wagon_id"], int(run["wagons"]), str(run["residue"] or "")
-        after = "" if run["kind"] == "cleaning" else before
+        wagon_id, units = run["wagon_id"], int(run["wagons"])
+        start, end = run_ends(run, cargo, residues)
         if run["order_id"]:
-            after = residues.left_by(cargo[run["order_id"]]) or before
             carried[run["order_id"]] += load_t[wagon_id] * units
-        start = Spot(run["from_node"], int(run["from_gauge"]), before)
-        end = Spot(run["to_node"], int(run["to_gauge"]), after)
         stock[wagon_id][start, int(run["depart_day"])] -= units
         stock[wagon_id][end, int(run["arrive_day"])] += units
         runs[wagon_id].append({**run, "start": start, "end": end})

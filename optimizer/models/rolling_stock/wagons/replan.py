@@ -16,10 +16,9 @@ from optimizer.models.family import News, Replanned, SolveOptions
 from optimizer.models.rolling_stock.closures import closures_of
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
-from optimizer.models.rolling_stock.wagons.moves import OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.wagons.replan_report import changes
 from optimizer.models.rolling_stock.wagons.resuming import raise_bound, resume
-from optimizer.models.rolling_stock.wagons.search import Search, nothing_moves, outcome
+from optimizer.models.rolling_stock.wagons.search import Search, moves_in_time, nothing_moves, outcome
 from optimizer.result import Outcome, Solution, Status
 
 CHANGE_USD = 20.0
@@ -69,13 +68,8 @@ def _planned(
 ) -> Outcome:
     from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
-    def over() -> bool:
-        late = options.time_limit_s is not None and time.perf_counter() - started >= options.time_limit_s
-        return late or options.stop.is_set()
-
-    try:
-        moves = wagon_moves(problem, over=over)
-    except OutOfTimeError:
+    moves = moves_in_time(problem, options, started)
+    if moves is None:
         return nothing_moves(problem)
     if problem.serve_all or moves.wear:
         return solve_exact(problem, options, moves)

@@ -25,6 +25,7 @@ from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.wagons.insertion import Insertion, near_moves
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout
 from optimizer.models.rolling_stock.wagons.moves import Moves, Spot
+from optimizer.models.rolling_stock.wagons.past import run_ends
 from optimizer.models.rolling_stock.wagons.price_tables import read_prices
 from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
 from optimizer.models.rolling_stock.wagons.relaxation import COMPANY_USD, Relaxation
@@ -74,12 +75,8 @@ def rest_of(layout: Layout, residues: Residues, commodity: Mapping[str, str], so
     change = lay.supply.astype(np.int64).copy()
     runs = solution["runs"]
     for run in runs[runs["depart_day"] >= moves.first].to_dict("records"):
-        before, day, units = str(run["residue"] or ""), int(run["depart_day"]), int(run["wagons"])
-        after = "" if run["kind"] == "cleaning" else before
-        if run["order_id"]:
-            after = residues.left_by(commodity[run["order_id"]]) or before
-        start = Spot(run["from_node"], int(run["from_gauge"]), before)
-        end = Spot(run["to_node"], int(run["to_gauge"]), after)
+        day, units = int(run["depart_day"]), int(run["wagons"])
+        start, end = run_ends(run, commodity, residues)
         if (run["wagon_id"], start) not in site:
             return None
         tail, head = site[run["wagon_id"], start] * lay.days + day, -1 - type_number[run["wagon_id"]]

@@ -13,7 +13,7 @@ from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.bounds import Bounds, Prices
 from optimizer.models.rolling_stock.wagons.exact import plan_cost, plan_tables
 from optimizer.models.rolling_stock.wagons.layout import Layout, lay_out
-from optimizer.models.rolling_stock.wagons.moves import Moves, wagon_moves
+from optimizer.models.rolling_stock.wagons.moves import Moves, OutOfTimeError, wagon_moves
 from optimizer.models.rolling_stock.wagons.price_tables import price_tables
 from optimizer.models.rolling_stock.wagons.rounding import WholePlan, breaks_rules
 from optimizer.models.rolling_stock.wagons.unserved import tell_unserved
@@ -69,6 +69,19 @@ class Search:
             elapsed = time.perf_counter() - self.started
             cost = self.cost if np.isfinite(self.cost) else None
             self.options.on_progress(Progress(cost, min(self.bound, self.cost), elapsed))
+
+
+def moves_in_time(problem: RollingStock, options: SolveOptions, started: float) -> Moves | None:
+    """What the wagons can do; None when the time is over, or a stop comes, before all ways are laid out."""
+
+    def over() -> bool:
+        late = options.time_limit_s is not None and time.perf_counter() - started >= options.time_limit_s
+        return late or options.stop.is_set()
+
+    try:
+        return wagon_moves(problem, over=over)
+    except OutOfTimeError:
+        return None
 
 
 def _standing_usd(moves: Moves) -> float:
