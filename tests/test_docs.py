@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 RUN = ("bash", "python")
+BLOCK_S = 300.0
 
 
 def blocks_of(page: Path) -> list[tuple[str, str]]:
@@ -43,6 +45,7 @@ def test_code_blocks_run(page: Path, tmp_path: Path) -> None:
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
     environment = os.environ | {
         "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "120",
+        "PYTHONFAULTHANDLER": "1",
     }  # fmt: skip
     printed = ""
     script = ""
@@ -63,9 +66,19 @@ def test_code_blocks_run(page: Path, tmp_path: Path) -> None:
 
 
 def run(command: list[str], where: Path, environment: dict[str, str]) -> str:
-    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    """What was printed; a block that takes too long is ended with everything that it started."""
+    process = subprocess.Popen(
+        command, cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        stdout, stderr = process.communicate(timeout=BLOCK_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGABRT)
+        stdout, stderr = process.communicate()
+        pytest.fail(f"more than {BLOCK_S} s: {command[-1]}\n{stdout}\n{stderr}")
+    assert process.returncode == 0, f"{command[-1]}\n{stdout}\n{stderr}"
+    return stdout
 
 
 def test_make_targets_exist() -> None:
