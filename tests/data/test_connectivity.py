@@ -151,6 +151,6 @@ def test_fifty_thousand_shipments_are_checked_in_seconds(small, write_files):
         for n in range(50_000)
     )
     corridor = apply_scenario(read_instance(write_files({"shipments.csv": head + rows})), "base")
-    start = time.perf_counter()
+    start = time.process_time()
     assert check_connectivity(corridor) == []
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

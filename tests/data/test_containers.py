@@ -65,9 +65,9 @@ def test_zip_with_an_encrypted_member(small, zip_of, faults_of):
 
 def test_zip_bomb(small, zip_of, faults_of):
     path = zip_of({**small, "links.csv": BOMB})
-    start = time.perf_counter()
+    start = time.process_time()
     told = faults_of(path=path)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert told == ["links.csv: unpacks to over 200 times its size: refused as a zip bomb"]
 
 
@@ -221,9 +221,9 @@ def test_workbook_with_far_away_cells_is_read_quickly(workbook, write_files):
     row = '<row r="{0}"><c r="A{0}" t="inlineStr"><is><t>{1}</t></is></c></row>'
     body = row.format(1, "node_id") + row.format(2, "D") + '<row r="1000000"><c r="XFD1000000"/></row>'
     _with_member(path, _sheet(path, "ports"), SHEET.format(body).encode())
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(read_instance(path).tables["ports"]) == 1
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_workbook_with_too_many_columns(workbook, faults_of):

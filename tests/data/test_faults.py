@@ -386,9 +386,9 @@ def test_200_mb_of_garbage_is_refused_at_once(write_files, faults_of):
     path = write_files()
     with (path / "links.csv").open("wb") as file:
         file.truncate(200_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     told = faults_of(path=path)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert (
         told[0] == "links.csv: has 200,000,000 bytes, expected at most 100,000,000; this is not a table of an instance"
     )
