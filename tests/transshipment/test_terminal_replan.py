@@ -1,5 +1,7 @@
 """Repairs of running plans: valid, true to what has begun, and exact about what moved."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,17 @@ from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import Transshipment
 from optimizer.models.transshipment.engine import solve_engine
-from optimizer.models.transshipment.problem import to_tables
+from optimizer.models.transshipment.exact import build, cost
+from optimizer.models.transshipment.exact_variables import CHECKS
+from optimizer.models.transshipment.playing.dispatch import Past
+from optimizer.models.transshipment.problem import to_tables, usd
+from optimizer.models.transshipment.relaxation.ladder import bounds
+from optimizer.models.transshipment.relaxation.rest import rest_of
 from optimizer.models.transshipment.replan import Disturbance, read_tables, replan
 from optimizer.models.transshipment.search import first_plan
 from optimizer.models.transshipment.verify import verify
+from optimizer.result import Status
+from optimizer.solvers.cpsat import solve_cpsat
 
 SLOW = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -136,3 +145,83 @@ def test_a_place_for_a_plan_that_is_not_kept_is_refused_before_the_search(tmp_pa
     assert refused.exit_code == 2
     assert "a re-planned transshipment is not kept in" in refused.output
     assert not (tmp_path / "changed").exists()
+
+
+def least_cost(site, past, serve_all=False):
+    """Least cost of a plan that begins as ``past``, by the exact model with what has begun fixed; None: none."""
+    t = build(site, serve_all)
+    objective, divisor = cost(site, t.take, t.missed, t.leave, t.late)
+    t.model.minimize(objective)
+    for call in site.calls:
+        i, stand = call.call_id, past.plan.stands[call.call_id]
+        if stand.start >= past.now:
+            t.model.add(t.start[i] >= past.now)
+            continue
+        t.model.add(t.start[i] == stand.start)
+        t.model.add(t.on[i, stand.track] == 1)
+        t.model.add(t.leave[i] == stand.leave if stand.leave <= past.now else t.leave[i] >= past.now)
+    for load in site.loads:
+        i, works, checks = load.load_id, past.works(load.load_id), past.checks(load.load_id)
+        done = dict(enumerate(works)) | {CHECKS + place: check for place, check in enumerate(checks)}
+        for step in (0, 1, *range(CHECKS, CHECKS + len(load.checks))):
+            if step not in done and (i, step) in t.begin:
+                t.model.add(t.begin[i, step] >= past.now).only_enforce_if(t.missed[i].negated())
+            elif step in done:
+                t.model.add(t.begin[i, step] == done[step].start).only_enforce_if(t.missed[i].negated())
+                t.model.add(t.use[i, step, done[step].resource] == 1).only_enforce_if(t.missed[i].negated())
+        if works:
+            passage = past.plan.passages[i]
+            both = len(works) == len(passage.works)
+            t.model.add(
+                sum(t.take[c.key] for c in t.choices_of[i]
+                    if c.way == passage.way and (not both or c.onward.call_id == passage.onward))
+                + t.missed[i] == 1
+            )  # fmt: skip
+    found = solve_cpsat(t.model, SolveOptions(time_limit_s=20), workers=1)
+    return divisor * round(found.objective) if found.status is Status.OPTIMAL else None
+
+
+@settings(SLOW, max_examples=20)
+@given(corridor=terminals(max_trains=4, max_loads=6), data=st.data())
+def test_no_plan_that_begins_alike_costs_less_than_the_bound(corridor, data):
+    problem = Transshipment(corridor)
+    site = problem.site
+    plan = first_plan(site, SolveOptions())
+    assume(plan is not None)
+    now = data.draw(st.integers(0, site.end), label="now")
+    past = Past(plan, now)
+    rest = rest_of(site, past)
+    least = least_cost(site, past)
+    assume(least is not None)
+    units = rest.spent_units + max(
+        relaxed.bound_units for _, relaxed in bounds(rest.build, True, lambda: SolveOptions(), 50)
+    )
+    assert rest.spent_units + rest.least_units <= least
+    assert units <= least
+    repair = replan(problem, to_tables(site, plan), Disturbance(now))
+    assert repair is not None
+    assert repair.bound <= usd(least) + 1e-9
+    assert usd(least) <= repair.cost + 1e-9
+
+
+def test_the_command_ends_when_nothing_more_is_found_and_tells_the_bound(tmp_path: Path) -> None:
+    toy = str(Path(__file__).resolve().parents[2] / "instances" / "toy-transshipment")
+    runner, running = CliRunner(), str(tmp_path / "running")
+    assert runner.invoke(cli, ["solve", "transshipment", toy, "--out", running]).exit_code == 0
+    args = ["replan", running, "--minute", "30", "--late", "INDIAN=60", "--time-limit", "600"]
+    begun = time.monotonic()
+    told = runner.invoke(cli, args)
+    assert time.monotonic() - begun < 300
+    assert told.exit_code == 0, told.output
+    assert "Taken up at minute 30: what began before stands" in told.output
+    assert "no plan that begins alike costs less than" in " ".join(told.output.split())
+    result = json.loads(runner.invoke(cli, [*args, "--json"]).stdout)
+    assert 0 < result["bound"] <= result["cost"]
+    for wrong, words in (
+        (["--late", "INDIA=60"], "train 'INDIA' does not call here; did you mean 'INDIAN'?"),
+        (["--lost", "nobody=40-50"], "there is no crane 'nobody' here"),
+        (["--close", "x"], "links are closed for wagons"),
+    ):
+        refused = runner.invoke(cli, ["replan", running, "--minute", "30", *wrong])
+        assert refused.exit_code == 2
+        assert words in refused.output

@@ -82,5 +82,6 @@ FAMILY = Family(
         "exact": "search by CP-SAT, or a relaxation without tracks, yard and bogies, whichever proves more",
         "engine": "linear relaxation of the whole horizon in buckets of time; of small terminals a search by CP-SAT",
         "crosscheck": "dual bound of the mixed-integer programme",
+        "replan": "linear relaxation of what is left; for plans that begin alike",
     },
 )

@@ -64,18 +64,25 @@ def pair_choices(site: Site, load: Load, onward: Call) -> Iterable[Choice]:
     if "yard" in load.ways and crane_room and load.size <= site.yard[load.form]:
         taken = _first_end(load, site.cranes_for(load, inbound), checked)
         if taken is not None and taken <= inbound.latest:
-            ready = _checked(site, load, load.between, taken)
-            if ready is not None:
-                put = _first_end(load, site.cranes_for(load, onward), max(ready, onward.arrive), out=True)
-                end = _checked(site, load, load.after, put)
-                if end is not None and end <= onward.latest:
-                    yield Choice(load, onward, "yard", taken, end)
+            end = out_of_yard(site, load, onward, taken)
+            if end is not None:
+                yield Choice(load, onward, "yard", taken, end)
     if "bogie" in load.ways and load.wagons <= onward.room["wagons"]:
         changed = _first_end(load, site.bays, checked)
         ready = changed if changed is None or not load.after else max(changed, onward.arrive)
         end = _checked(site, load, load.after, ready)
         if end is not None and end <= onward.latest:
             yield Choice(load, onward, "bogie", checked, end)
+
+
+def out_of_yard(site: Site, load: Load, onward: Call, ready: int) -> int | None:
+    """Earliest end of the last work or check of a load that lies in the yard from ``ready`` on; None: too late."""
+    checked = _checked(site, load, load.between, ready)
+    if checked is None:
+        return None
+    put = _first_end(load, site.cranes_for(load, onward), max(checked, onward.arrive), out=True)
+    end = _checked(site, load, load.after, put)
+    return end if end is not None and end <= onward.latest else None
 
 
 def _first_end(load: Load, workers: Iterable[Worker], ready: int, out: bool = False) -> int | None:

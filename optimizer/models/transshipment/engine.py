@@ -26,8 +26,8 @@ from optimizer.models.transshipment.improve import COLD, HOT, SHORT, WINDOW_MINU
 from optimizer.models.transshipment.playing.compiling import faster, searcher
 from optimizer.models.transshipment.playing.player import Player
 from optimizer.models.transshipment.problem import Plan, Transshipment, plan_units, to_tables, usd
-from optimizer.models.transshipment.relaxation.blocks import block_bounds
 from optimizer.models.transshipment.relaxation.formulation import build
+from optimizer.models.transshipment.relaxation.ladder import bounds
 from optimizer.models.transshipment.relaxation.solve import solve, solve_whole
 from optimizer.models.transshipment.search import first_plan, solve_exact
 from optimizer.models.transshipment.site import DAY
@@ -35,10 +35,6 @@ from optimizer.result import Outcome, Progress, Status
 
 SMALL = 400
 """Trains times loads up to which the exact model ends the search: it proves such terminals optimal within a minute."""
-WIDTHS, LONG_WIDTHS = (60, 30, 15), (120, 60)
-"""Minutes of a bucket, one relaxation after the other."""
-BLOCKS = (1440, 2880)
-"""Minutes of the blocks of a long horizon, one bound after the other."""
 MOVES_PER_TRAIN = 150
 """Moves without a time limit."""
 NODES = 50
@@ -171,25 +167,11 @@ def _find_bound(run: _Run) -> None:
         return replace(run.stage(), stop=stop, time_limit_s=limit, gap=0.0)
 
     short = len(site.calls) <= SHORT
-    for width in WIDTHS if short else LONG_WIDTHS:
-        limits = stage()
-        if limits is None:
-            return
-        relaxation = build(site, width, run.problem.serve_all)
-        if not run.aimed.is_set() or not short:
-            relaxed = solve(relaxation, limits, "ipm")
-            run.raise_bound(relaxed.bound_units)
-            if relaxed.values is not None and not run.aimed.is_set():
-                run.aims = aims_of(relaxation, relaxed.values)
-                run.aimed.set()
-        limits = stage()
-        if short and limits is not None:
-            run.raise_bound(solve_whole(relaxation, limits, nodes).bound_units)
-    if not short and relaxed.duals is not None:
-        for number, length in enumerate(BLOCKS):
-            turns = len(BLOCKS) - number
-            for bound in block_bounds(relaxation, relaxed.duals, length, partial(stage, turns=turns), nodes):
-                run.raise_bound(bound)
+    for relaxation, relaxed in bounds(partial(build, site, serve_all=run.problem.serve_all), short, stage, nodes):
+        run.raise_bound(relaxed.bound_units)
+        if relaxed.values is not None and not run.aimed.is_set():
+            run.aims = aims_of(relaxation, relaxed.values)
+            run.aimed.set()
 
 
 class _Either(threading.Event):

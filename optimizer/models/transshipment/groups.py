@@ -7,7 +7,7 @@ neither cost nor rules, but for the rule of cranes in line, so models without th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from optimizer.models.transshipment.choices import Choice, pair_choices
@@ -33,12 +33,15 @@ class Group:
         Least cost, in cost units, of going with one of the trains left out; None when there is none.
     farther_lifted
         Going with a train left out takes a work of a crane at the inbound train.
+    works_begun
+        Works that need nobody's time any more, of a plan that is being carried out.
     """
 
     members: tuple[Load, ...]
     choices: tuple[Choice, ...]
     farther_units: int | None
     farther_lifted: bool
+    works_begun: int = 0
 
     @property
     def load(self) -> Load:
@@ -55,37 +58,51 @@ def groups(site: Site, serve_all: bool = False) -> tuple[Group, ...]:
     alike: dict[Load, list[Load]] = defaultdict(list)
     for load in site.loads:
         alike[replace(load, load_id="", zone=None)].append(load)
-    served: dict[tuple[str, int], list[Call]] = defaultdict(list)
-    for call in sorted(site.calls, key=lambda c: (max(c.depart, c.arrive + 1), c.call_id)):
-        for destination in call.destinations:
-            served[destination, call.gauge_mm].append(call)
-    gauges = sorted({call.gauge_mm for call in site.calls})
-    return tuple(_group(site, tuple(members), served, gauges, serve_all) for members in alike.values())
+    trains = Trains(site)
+    return tuple(group_of(trains, tuple(members), serve_all) for members in alike.values())
 
 
-def _group(
-    site: Site,
+class Trains:
+    """Onward trains of a site by destination and gauge, those that can leave first at the front."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._served: dict[tuple[str, int], list[Call]] = defaultdict(list)
+        for call in sorted(site.calls, key=lambda c: (max(c.depart, c.arrive + 1), c.call_id)):
+            for destination in call.destinations:
+                self._served[destination, call.gauge_mm].append(call)
+        self._gauges = sorted({call.gauge_mm for call in site.calls})
+
+    def onward(self, load: Load, since: int) -> list[Call]:
+        """Those of another gauge that serve its destination and may leave after a minute."""
+        return [
+            call
+            for gauge in self._gauges
+            if gauge != self.site.call[load.call_id].gauge_mm
+            for call in self._served.get((load.destination, gauge), ())
+            if call.latest > since
+        ]
+
+
+def group_of(
+    trains: Trains,
     members: tuple[Load, ...],
-    served: dict[tuple[str, int], list[Call]],
-    gauges: list[int],
     serve_all: bool,
+    now: int = 0,
+    pairs: Callable[[Site, Load, Call], Iterable[Choice]] = pair_choices,
+    works_begun: int = 0,
 ) -> Group:
-    load = members[0]
+    """The group of alike loads whose choices are ``pairs``, of trains that leave after minute ``now``."""
+    site, load = trains.site, members[0]
     inbound = site.call[load.call_id]
-    onward = [
-        call
-        for gauge in gauges
-        if gauge != inbound.gauge_mm
-        for call in served.get((load.destination, gauge), ())
-        if call.latest > inbound.arrive
-    ]
+    onward = trains.onward(load, max(now, inbound.arrive))
     near = [call for call in onward if call.arrive < inbound.latest]
     far = [call for call in onward if call.arrive >= inbound.latest]
     rest = far[FARTHER:]
     gives = inbound.gauge_mm in site.empties
     found: list[Choice] = []
     for call in (*near, *far[:FARTHER]):
-        for choice in pair_choices(site, load, call):
+        for choice in pairs(site, load, call):
             if serve_all or gives or choice.way == "bogie" or least_units(site, choice) < load.missed_cents * 60:
                 found.append(choice)
     ways: list[Way] = [way for way in ("yard", "bogie") if way in load.ways]
@@ -95,7 +112,7 @@ def _group(
         farther = min(price_units(site, load, way) for way in ways) + load.late_cents_per_h * max(0, soonest - load.due)
         if not serve_all and not gives and "bogie" not in ways and farther >= load.missed_cents * 60:
             farther = None
-    return Group(members, tuple(found), farther, "bogie" not in ways)
+    return Group(members, tuple(found), farther, "bogie" not in ways and not works_begun, works_begun)
 
 
 def least_units(site: Site, choice: Choice) -> int:

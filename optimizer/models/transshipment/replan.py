@@ -2,7 +2,9 @@
 
 The plan is played on from the minute the news comes (``playing/dispatch.py``): trains that stand keep their tracks,
 works that have begun are finished, every load aims at the train it had. Then two local searches over the aims
-(``improve.py``) on two cores, in which a load that goes with another train, or is missed, costs ``change_usd`` on top.
+(``improve.py``) on two cores, in which a load that goes with another train, or is missed, costs ``change_usd`` on top;
+they end after so many moves, or when the time is over. Beside them the linear relaxation of what is left
+(``relaxation/rest.py``) bounds the cost of every plan that begins alike.
 
 A late train's latest departure moves with its arrival; its planned departure only where it would lie before that. A
 lost crane finishes the work it is at.
@@ -36,15 +38,21 @@ from optimizer.models.transshipment.problem import (
     to_tables,
     usd,
 )
+from optimizer.models.transshipment.relaxation.ladder import bounds
+from optimizer.models.transshipment.relaxation.rest import Rest, rest_of
 from optimizer.models.transshipment.site import DAY, Site
-from optimizer.result import Outcome, Solution, Status
+from optimizer.result import Outcome, Solution, Status, relative_gap
 
 CHANGE_USD = 20.0
 """Price of a load that goes otherwise than planned, in the search."""
 SEARCHES = 2
 """Searches side by side, from seeds that follow each other; the better one counts."""
-ROUNDS = 300
-"""Moves of the search without a time limit."""
+ROUNDS, MOVES_PER_TRAIN = 300, 3_000
+"""Most moves of a search: without a time limit, and with one for each train that has not left."""
+NODES = 50
+"""Nodes of a search for a bound, so that it ends where the time is long, or not limited."""
+LEAST_S = 0.05
+"""Seconds with which no solver is begun any more."""
 BATCH, WINDOW_MOVES = 20, 200
 """Moves between two looks at the clock, on the whole horizon and in a window of a long one."""
 
@@ -78,6 +86,8 @@ class Repair:
         The problem with the late trains, against which ``solution`` verifies.
     solution, cost
         The plan, and its cost in USD without the price of changes.
+    bound
+        USD; no plan that begins alike costs less.
     trains
         Trains that moved: ``call_id``, ``track_from``, ``track_to``, ``leave_from_min``, ``leave_to_min``.
     loads
@@ -87,6 +97,7 @@ class Repair:
     problem: Transshipment
     solution: Solution
     cost: float
+    bound: float
     trains: pd.DataFrame
     loads: pd.DataFrame
 
@@ -139,20 +150,62 @@ def replan(
             {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()},
             {call_id: stand.leave for call_id, stand in old.stands.items()},
         )
-    with ThreadPoolExecutor(SEARCHES) as threads:  # the kernels release the interpreter lock
-        list(threads.map(lambda search: _improve(search, site, news.now, options, begun), searches))
-    found = [search for search in searches if search.best_units is not None]
-    if not found:
+    if all(search.best_units is None for search in searches):
         return None
-    best = min(found, key=lambda search: search.best_units or 0).plan()
-    assert best is not None
-    return Repair(late, to_tables(site, best), usd(plan_units(site, best)), *_moved(site, old, best))
+    bound = _Bound(rest_of(site, past, problem.serve_all), options, begun)
+    with ThreadPoolExecutor(SEARCHES + 1) as threads:  # the kernels release the interpreter lock
+        raised = threads.submit(bound.rise)
+        list(threads.map(lambda search: _improve(search, site, news.now, options, begun), searches))
+        best = min((search for search in searches if search.best_units is not None), key=_units).plan()
+        assert best is not None
+        bound.enough = plan_units(site, best)
+        raised.result()
+    units = plan_units(site, best)
+    return Repair(late, to_tables(site, best), usd(units), usd(min(bound.units, units)), *_moved(site, old, best))
+
+
+def _units(search: Player | Search) -> int:
+    return search.best_units or 0
+
+
+class _Bound:
+    """A bound that rises in a thread of its own.
+
+    Attributes
+    ----------
+    units
+        The bound so far, in cost units.
+    enough
+        No bound need be higher; the cost of a plan, once there is one.
+    """
+
+    def __init__(self, rest: Rest, options: SolveOptions, begun: float) -> None:
+        self.rest, self.options, self.begun = rest, options, begun
+        self.units = rest.spent_units + rest.least_units
+        self.enough: int | None = None
+
+    def rise(self) -> None:
+        """Until it is enough, or nothing more is found in time."""
+        short = len(self.rest.site.calls) <= SHORT
+        for _, relaxed in bounds(self.rest.build, short, self._stage, NODES):
+            self.units = max(self.units, self.rest.spent_units + relaxed.bound_units)
+
+    def _stage(self, parts: int = 1, turns: int = 1) -> SolveOptions | None:
+        limit = self.options.time_limit_s
+        left = None if limit is None else limit - (time.monotonic() - self.begun)
+        done = self.enough is not None and self.units >= self.enough
+        if done or self.options.stop.is_set() or (left is not None and left < LEAST_S):
+            return None
+        seconds = None if left is None else left / (parts * turns)
+        return replace(self.options, time_limit_s=seconds, gap=0.0, on_progress=None)
 
 
 def _improve(search: Player | Search, site: Site, now: int, options: SolveOptions, begun: float) -> None:
     """Moves until the time or their number is over."""
     limit, share, number = options.time_limit_s, 0.0, 0
-    is_long = isinstance(search, Player) and sum(call.latest > now for call in site.calls) > SHORT
+    to_leave = sum(call.latest > now for call in site.calls)
+    most = ROUNDS if limit is None else max(1, MOVES_PER_TRAIN * to_leave)
+    is_long = isinstance(search, Player) and to_leave > SHORT
     while search.best_units is not None and share < 1 and not options.stop.is_set():
         if is_long:  # half of the windows begin within a day of the news
             length = search.random.randint(*WINDOW_MINUTES)
@@ -162,7 +215,9 @@ def _improve(search: Player | Search, site: Site, now: int, options: SolveOption
         else:
             search.search(BATCH, temperature(share), temperature(share))
         number += BATCH
-        share = number / ROUNDS if limit is None else (time.monotonic() - begun) / limit
+        share = number / most
+        if limit is not None:
+            share = max(share, (time.monotonic() - begun) / limit)
 
 
 def _check(site: Site, news: Disturbance) -> None:
@@ -218,9 +273,7 @@ def _moved(site: Site, old: Plan, new: Plan) -> tuple[pd.DataFrame, pd.DataFrame
 
 def replan_news(problem: Transshipment, solution: Solution, news: News, options: SolveOptions) -> Replanned:
     """
-    :func:`replan` with the bound and the tables of the family's contract.
-
-    A repaired plan has no bound, and belongs to an instance with other arrival times.
+    :func:`replan` with the words and tables of the family's contract; the plan has other arrival times.
 
     Raises
     ------
@@ -235,16 +288,27 @@ def replan_news(problem: Transshipment, solution: Solution, news: News, options:
     if repair is None:
         words = ("playing on from the news finds no track in time for some train",)
         return Replanned(_late(problem, disturbance), Outcome(Status.NO_SOLUTION, conflicts=words), words, ())
+    if problem.serve_all and (missed := _missed(repair.solution)):
+        words = (f"every repair found misses {len(missed)} loads: {', '.join(missed[:10])}",)
+        return Replanned(repair.problem, Outcome(Status.NO_SOLUTION, bound=repair.bound, conflicts=words), words, ())
     more = repair.cost - news.cost
     sentences = [
         f"taken up at minute {news.at}: what began before stands",
         f"{len(repair.trains)} trains and {len(repair.loads)} loads move",
-        f"the plan costs {repair.cost:,.0f} USD, {abs(more):,.0f} {'more' if more >= 0 else 'less'} than the old one",
+        f"the plan costs {repair.cost:,.0f} USD, {abs(more):,.0f} {'more' if more >= 0 else 'less'} than the old one; "
+        f"no plan that begins alike costs less than {repair.bound:,.0f} USD",
     ]
     tables = [
         Table(title, tuple(frame.columns), [[str(cell) for cell in row] for row in frame.itertuples(index=False)])
         for title, frame in (("Trains that move", repair.trains), ("Loads that move", repair.loads))
         if len(frame)
     ]
-    outcome = Outcome(Status.FEASIBLE, repair.solution, repair.cost)
+    proved = relative_gap(repair.cost, repair.bound) <= options.gap
+    status = Status.OPTIMAL if proved else Status.FEASIBLE
+    outcome = Outcome(status, repair.solution, repair.cost, repair.bound)
     return Replanned(repair.problem, outcome, sentences, tables)
+
+
+def _missed(solution: Solution) -> list[str]:
+    loads = solution["loads"]
+    return [str(load_id) for load_id in loads.loc[loads["mode"] == "missed", "load_id"]]

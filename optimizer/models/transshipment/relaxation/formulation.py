@@ -41,16 +41,16 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 
-from optimizer.models.transshipment.groups import groups
+from optimizer.models.transshipment.groups import Group, groups
 from optimizer.models.transshipment.problem import price_units
 from optimizer.models.transshipment.relaxation.model import Relaxation, Term, merged, span_ends
 from optimizer.models.transshipment.relaxation.works import bay_works, check_works, crane_works
 from optimizer.models.transshipment.site import Call, Site
 
 
-def build(site: Site, width: int, serve_all: bool = False) -> Relaxation:
-    """The relaxation with buckets of ``width`` minutes."""
-    r = Relaxation(site, groups(site, serve_all), width)
+def build(site: Site, width: int, serve_all: bool = False, alike: tuple[Group, ...] | None = None) -> Relaxation:
+    """The relaxation with buckets of ``width`` minutes, of all loads of the site or of these groups."""
+    r = Relaxation(site, groups(site, serve_all) if alike is None else alike, width)
     _trains(r)
     _loads(r, serve_all)
     _waits(r)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from optimizer.models.transshipment.choices import Choice
+from optimizer.models.transshipment.groups import Group
 from optimizer.models.transshipment.relaxation.model import Relaxation, Term
 from optimizer.models.transshipment.relaxation.pools import Pool, done_when_left, none_after_leaving, not_before
 from optimizer.models.transshipment.site import Crane, Load, Worker, crane_minutes, minutes
@@ -69,12 +70,13 @@ def _works_of(r: Relaxation, form: str, cranes: Sequence[Crane]) -> None:
             into[own][last].append((r.farther[g], lasts))
         for choice, k, column in r.takes(g):
             onward = choice.onward.call_id
-            if choice.way == "yard":
+            if choice.way == "yard" and group.works_begun < 2:
                 takes_out = column, lifts.minutes(load, out=True)
-                into[own][min(k, last)].append((column, lasts))
+                if not group.works_begun:
+                    into[own][min(k, last)].append((column, lasts))
                 out[onward, own[1]][k].append(takes_out)
                 there[onward, own[1]][r.bucket(choice.inbound_ready)].append(takes_out)
-            elif choice.way == "direct":
+            elif choice.way == "direct" and not group.works_begun:
                 direct[load.call_id, onward][k].append((column, lasts))
 
     yard: Asked = defaultdict(list)
@@ -106,7 +108,7 @@ def _yard(r: Relaxation, form: str, change: Mapping[int, list[Term]]) -> None:
     """(7)"""
     capacity = float(r.site.yard[form])
     scale = 1.0 / max(1.0, capacity)
-    lying: int | None = None
+    lying: int | None = _lying_at_first(r, form, scale)
     for k in range(min(change, default=0), max(change, default=-1) + 1):
         now = r.rows.column(capacity * scale)
         before: list[Term] = [(lying, -1.0)] if lying is not None else []
@@ -114,6 +116,21 @@ def _yard(r: Relaxation, form: str, change: Mapping[int, list[Term]]) -> None:
         terms = [(c, -f * scale) for c, f in change.get(k, [])]
         r.rows.row(r.ends(k), [(now, 1.0), *before, *terms], low=0.0)
         lying = now
+
+
+def _lying_at_first(r: Relaxation, form: str, scale: float) -> int | None:
+    """A column of what a running plan has in the yard, but for loads that are missed and count as never taken off."""
+    there = [
+        (r.missed[g], group.load.size * scale, len(group.members))
+        for g, group in enumerate(r.groups)
+        if group.load.form == form and group.load.ways == ("yard",) and group.works_begun == 1
+    ]
+    if not there:
+        return None
+    most = sum(size * count for _, size, count in there)
+    column = r.rows.column(most)
+    r.rows.row(0, [(column, 1.0), *((missed, size) for missed, size, _ in there)], low=most)
+    return column
 
 
 def bay_works(r: Relaxation) -> None:
@@ -126,11 +143,11 @@ def bay_works(r: Relaxation) -> None:
     pool.close()
 
 
-def _exchanges(choice: Choice) -> int:
-    return int(choice.way == "bogie")
+def _exchanges(group: Group, choice: Choice) -> int:
+    return int(choice.way == "bogie" and not group.works_begun)
 
 
-def _in_yard(check: str, choice: Choice) -> int:
+def _in_yard(check: str, _: Group, choice: Choice) -> int:
     return choice.load.between.count(check)
 
 
@@ -177,14 +194,14 @@ def _before(r: Relaxation, pool: Pool, check: str) -> None:
         none_after_leaving(r, site.call[call_id], of_bucket, most[call_id])
 
 
-def _while_there(r: Relaxation, pool: Pool, count: Callable[[Choice], int]) -> None:
+def _while_there(r: Relaxation, pool: Pool, count: Callable[[Group, Choice], int]) -> None:
     """Works from the arrival of the loads' own trains until the onward trains leave, so many for a choice."""
     asked: dict[str, Asked] = defaultdict(_asked)
     for g, group in enumerate(r.groups):
         lasts = _shortest(group.load, pool.workers)
         for choice, k, column in r.takes(g):
-            if count(choice):
-                asked[group.load.call_id][k].append((column, count(choice) * lasts))
+            if times := count(group, choice):
+                asked[group.load.call_id][k].append((column, times * lasts))
     for call_id, by_bucket in asked.items():
         columns = pool.anywhere(r.bucket(r.site.call[call_id].arrive + 1), max(by_bucket))
         done_when_left(r, columns, by_bucket)
