@@ -133,7 +133,7 @@ def replan(
     """
     options, begun = options or SolveOptions(), time.monotonic()
     _check(problem.site, news)
-    late = _late(problem, news)
+    late = with_late_trains(problem, news)
     site = replace(late.site, cranes=tuple(
         replace(crane, open=without(crane.open, (news.lost_min[crane.crane_id],)))
         if crane.crane_id in news.lost_min
@@ -150,13 +150,16 @@ def replan(
             {load_id: (passage.onward, passage.way) for load_id, passage in old.passages.items()},
             {call_id: stand.leave for call_id, stand in old.stands.items()},
         )
-    if all(search.best_units is None for search in searches):
+    kept = old if _holds(site, old, news.now) else None
+    if kept is None and all(search.best_units is None for search in searches):
         return None
     bound = _Bound(rest_of(site, past, problem.serve_all), options, begun)
     with ThreadPoolExecutor(SEARCHES + 1) as threads:  # the kernels release the interpreter lock
         raised = threads.submit(bound.rise)
         list(threads.map(lambda search: _improve(search, site, news.now, options, begun), searches))
-        best = min((search for search in searches if search.best_units is not None), key=_units).plan()
+        found = [(search.best_units, search.plan()) for search in searches if search.best_units is not None]
+        found += [(plan_units(site, kept), kept)] if kept is not None else []
+        best = min(found, key=lambda pair: pair[0])[1]
         assert best is not None
         bound.enough = plan_units(site, best)
         raised.result()
@@ -164,8 +167,13 @@ def replan(
     return Repair(late, to_tables(site, best), usd(units), usd(min(bound.units, units)), *_moved(site, old, best))
 
 
-def _units(search: Player | Search) -> int:
-    return search.best_units or 0
+def _holds(site: Site, old: Plan, now: int) -> bool:
+    """Whether the news leave the old plan as it is: no train comes too late for it, no crane is away at a work."""
+    open_ = {crane.crane_id: crane.open for crane in site.cranes}
+    works = [w for p in old.passages.values() for w in p.works if w.start >= now and w.resource in open_]
+    return all(old.stands[call.call_id].start >= call.arrive for call in site.calls) and all(
+        any(first <= work.start and work.end <= last for first, last in open_[work.resource]) for work in works
+    )
 
 
 class _Bound:
@@ -239,7 +247,7 @@ def _check(site: Site, news: Disturbance) -> None:
         raise UsageError("; ".join(faults))
 
 
-def _late(problem: Transshipment, news: Disturbance) -> Transshipment:
+def with_late_trains(problem: Transshipment, news: Disturbance) -> Transshipment:
     """The problem with the late trains."""
     corridor = problem.corridor
     calls = corridor.table("train_calls").copy()
@@ -287,7 +295,9 @@ def replan_news(problem: Transshipment, solution: Solution, news: News, options:
     repair = replan(problem, solution, disturbance, options, change_usd)
     if repair is None:
         words = ("playing on from the news finds no track in time for some train",)
-        return Replanned(_late(problem, disturbance), Outcome(Status.NO_SOLUTION, conflicts=words), words, ())
+        return Replanned(
+            with_late_trains(problem, disturbance), Outcome(Status.NO_SOLUTION, conflicts=words), words, ()
+        )
     if problem.serve_all and (missed := _missed(repair.solution)):
         words = (f"every repair found misses {len(missed)} loads: {', '.join(missed[:10])}",)
         return Replanned(repair.problem, Outcome(Status.NO_SOLUTION, bound=repair.bound, conflicts=words), words, ())
