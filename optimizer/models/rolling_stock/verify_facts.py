@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
@@ -50,8 +51,9 @@ class Facts:
         self.closures = [(closure.link_id, closure.first_day, closure.last_day) for closure in problem.closed]
         self._home: dict[Any, dict[Place, Fraction]] = {}
         self._places: dict[str, frozenset[Place]] = {}
-        self._fastest: dict[Any, dict[Place, Fraction]] = {}
-        self._edges: dict[Any, dict[Place, list[tuple[Place, Fraction]]]] = {}
+        self._steps: dict[Any, tuple[Place, Fraction, Fraction, Fraction] | str] = {}
+        self._fastest: dict[Any, dict[Place, int]] = {}
+        self._edges: dict[Any, tuple[int, dict[Place, list[tuple[Place, int]]]]] = {}
         self._at: dict[Place, list[str]] = defaultdict(list)
 
     def closed_on(self, day: int) -> frozenset[str]:
@@ -71,6 +73,14 @@ class Facts:
         self, asset: str, at: Place, wagon: Mapping[str, Any], form: str
     ) -> tuple[Place, Fraction, Fraction, Fraction] | str:
         """Next place, hours, km and charge of one edge, or what is wrong with it."""
+        key = asset, at, tuple(wagon["gauges_mm"]), wagon["gauge_change"], form
+        if key not in self._steps:
+            self._steps[key] = self._step(asset, at, wagon, form)
+        return self._steps[key]
+
+    def _step(
+        self, asset: str, at: Place, wagon: Mapping[str, Any], form: str
+    ) -> tuple[Place, Fraction, Fraction, Fraction] | str:
         gauges = {int(g) for g in wagon["gauges_mm"]}
         if asset in self.links:
             link = self.links[asset]
@@ -114,26 +124,38 @@ class Facts:
         form = form if wagon["gauge_change"] != "none" else ""
         network = tuple(sorted(wagon["gauges_mm"])), wagon["gauge_change"], form, closed
         if network not in self._edges:
-            edges: dict[Place, list[tuple[Place, Fraction]]] = defaultdict(list)
-            for asset in (*(self.links.keys() - closed), *self.handlings):
-                for at in self._ends(asset):
-                    step = self.step(asset, at, wagon, form)
-                    if not isinstance(step, str):
-                        edges[at].append((step[0], step[1] + step[2] / 10**9))
-            self._edges[network] = edges
+            self._edges[network] = self._whole_edges(wagon, form, closed)
+        scale, edges = self._edges[network]
         if (network, start) not in self._fastest:
-            done: dict[Place, Fraction] = {}
-            queue: list[tuple[Fraction, Place]] = [(Fraction(0), start)]
+            done: dict[Place, int] = {}
+            queue: list[tuple[int, Place]] = [(0, start)]
             while queue:
                 spent, at = heapq.heappop(queue)
                 if at in done:
                     continue
                 done[at] = spent
-                for there, hours in self._edges[network].get(at, ()):
+                for there, hours in edges.get(at, ()):
                     if there not in done:
                         heapq.heappush(queue, (spent + hours, there))
             self._fastest[network, start] = done
-        return self._fastest[network, start].get(end)
+        least = self._fastest[network, start].get(end)
+        return None if least is None else Fraction(least, scale)
+
+    def _whole_edges(
+        self, wagon: Mapping[str, Any], form: str, closed: frozenset[str]
+    ) -> tuple[int, dict[Place, list[tuple[Place, int]]]]:
+        """Edges by place left, their hours (plus a billionth per km) as multiples of one part of an hour."""
+        edges: list[tuple[Place, Place, Fraction]] = []
+        for asset in (*(self.links.keys() - closed), *self.handlings):
+            for at in self._ends(asset):
+                step = self.step(asset, at, wagon, form)
+                if not isinstance(step, str):
+                    edges.append((at, step[0], step[1] + step[2] / 10**9))
+        scale = math.lcm(*(hours.denominator for _, _, hours in edges))
+        found: dict[Place, list[tuple[Place, int]]] = defaultdict(list)
+        for at, there, hours in edges:
+            found[at].append((there, int(hours * scale)))
+        return scale, found
 
     def places_of(self, wagon: Mapping[str, Any]) -> frozenset[Place]:
         """Where a type may run empty: in the fleet, ends of orders it suits, and works it needs."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil
 from typing import Any
 
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.verify_facts import TOLERANCE, Facts, Place, as_written, filled
+from optimizer.models.rolling_stock.wagons.verify_walks import Walks, home_of
 from optimizer.models.rolling_stock.wagons.verify_works import (
     WORKS,
     check_begun,
@@ -27,8 +27,8 @@ from optimizer.result import Solution, Violation
 
 Spot = tuple[str, int, str]
 """Station, gauge and residue of the last load."""
-Passing = dict[tuple[str, str, int], list[Fraction]]
-"""Link, place it is entered from and day -> wagons, gross tonnes and metres."""
+Passing = dict[tuple[str, str, int], dict[tuple[str, bool], int]]
+"""Link, place it is entered from and day -> wagons by type and whether they are loaded."""
 
 
 def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
@@ -50,12 +50,13 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
     unserved = solution["unserved"].to_dict("records")
     change: dict[tuple[str, Spot, int], int] = defaultdict(int)
     carried: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
-    passing: Passing = defaultdict(lambda: [Fraction(0), Fraction(0), Fraction(0)])
+    passing: Passing = defaultdict(lambda: defaultdict(int))
+    walks = Walks(facts)
     total = Fraction(0)
     if len({run["run_id"] for run in runs}) < len(runs):
         found.append(Violation("run listed twice", "runs", len(runs) - len({run["run_id"] for run in runs}), "runs"))
     for run in runs:
-        faults, usd = _check_run(facts, run, passing)
+        faults, usd = _check_run(facts, run, passing, walks)
         found.extend(faults)
         total += usd
         if faults and run["wagon_id"] not in facts.wagons:
@@ -94,16 +95,26 @@ def _check_trains(facts: Facts, passing: Passing, found: list[Violation]) -> Non
         ("max_train_gross_t", "too heavy for the train paths", "t"),
         ("max_train_length_m", "too long for the train paths", "m"),
     )
-    for (link_id, tail, day), taken in passing.items():
-        link = facts.links[link_id]
-        for (column, rule, unit), amount in zip(limits, taken, strict=True):
+    takes: dict[tuple[str, bool], tuple[Fraction, ...]] = {}
+    rooms: dict[str, list[tuple[int, Fraction, str, str]]] = defaultdict(list)
+    for link_id, link in facts.links.items():
+        for number, (column, rule, unit) in enumerate(limits):
             if filled(link["capacity_trains_per_day"]) and filled(link[column]):
                 room = as_written(link["capacity_trains_per_day"]) * share * as_written(link[column])
-                if amount > room:
-                    found.append(Violation(rule, f"{link_id} from {tail} on day {day}", float(amount - room), unit))
+                rooms[link_id].append((number, room, rule, unit))
+    for wagon_id, wagon in facts.wagons.items():
+        tare, load, length = (as_written(wagon[column]) for column in ("tare_t", "typical_load_t", "length_m"))
+        takes |= {(wagon_id, loaded): (Fraction(1), tare + load * loaded, length) for loaded in (False, True)}
+    for (link_id, tail, day), wagons in passing.items():
+        for number, room, rule, unit in rooms.get(link_id, ()):
+            amount = sum((takes[who][number] * count for who, count in wagons.items()), Fraction(0))
+            if amount > room:
+                found.append(Violation(rule, f"{link_id} from {tail} on day {day}", float(amount - room), unit))
 
 
-def _check_run(facts: Facts, run: Mapping[str, Any], passing: Passing) -> tuple[list[Violation], Fraction]:
+def _check_run(
+    facts: Facts, run: Mapping[str, Any], passing: Passing, walks: Walks
+) -> tuple[list[Violation], Fraction]:
     """Rules of one run and its cost."""
     name, found = f"run {run['run_id']}", list[Violation]()
 
@@ -145,33 +156,24 @@ def _check_run(facts: Facts, run: Mapping[str, Any], passing: Passing) -> tuple[
             broken("empty run arrives after the horizon", arrive - facts.days + 1, "days")
     if not 0 <= depart < facts.days:
         broken("departure outside the horizon", 1, "days")
-    at, hours, length, usd, abroad = start, Fraction(0), Fraction(0), Fraction(0), Fraction(0)
-    home = wagon["home_country"] if filled(wagon["home_country"]) else ""
-    closed = facts.closed_on(depart)
-    for asset in run["path"]:
+    home, closed = home_of(wagon), facts.closed_on(depart)
+    for asset in run["path"] if closed else ():
         if asset in closed:
             found.append(Violation("link is closed on the day of departure", f"{name}, {asset}", count, "wagons"))
-        step = facts.step(asset, at, wagon, form)
-        if isinstance(step, str):
-            found.append(Violation(step, f"{name}, {asset}", 1, "run"))
-            return found, Fraction(0)
-        there, took, km, charge = step
-        if asset in facts.links:
-            gross = as_written(wagon["tare_t"]) + (as_written(wagon["typical_load_t"]) if loaded else 0)
-            for number, each in enumerate((Fraction(1), gross, as_written(wagon["length_m"]))):
-                passing[asset, at[0], depart][number] += each * count
-        abroad += sum((took / 2 for node in (at[0], there[0]) if facts.country[node] != home), Fraction(0))
-        at, hours, length, usd = there, hours + took, length + km, usd + charge
-    if at != end or not run["path"]:
+    walk = walks.walk(run, wagon, form)
+    for link, tail in walk.links:
+        passing[link, tail, depart][run["wagon_id"], loaded] += count
+    if walk.fault is not None:
+        rule, asset = walk.fault
+        found.append(Violation(rule, f"{name}, {asset}", 1, "run"))
+        return found, Fraction(0)
+    if walk.end != end or not run["path"]:
         broken("path does not end where the run does")
         return found, Fraction(0)
-    least = facts.fastest(start, end, wagon, form, closed)
-    if least is None or hours + length / 10**9 > least + Fraction(1, 10**9):
-        broken("path is not the fastest", float(hours - (least or 0)), "hours")
-    days = hours / as_written(facts.settings.hours_per_day) + (
-        as_written(facts.settings.load_unload_days) if loaded else 0
-    )
-    whole = max(1, ceil(days))
+    beyond = walks.beyond(run, wagon, form, closed)
+    if beyond is not None:
+        broken("path is not the fastest", float(beyond), "hours")
+    whole, usd = walks.terms(run, wagon, form)
     if arrive - depart != whole:
         broken("run takes another number of days", arrive - depart - whole, "days")
     owed = facts.owed(wagon, end)
@@ -181,10 +183,6 @@ def _check_run(facts: Facts, run: Mapping[str, Any], passing: Passing) -> tuple[
         usd += owed or 0
     if loaded and wagon["return_rule"] == "direct" and home not in (facts.country[start[0]], facts.country[end[0]]):
         broken("a wagon abroad is loaded only to its home country", count, "wagons")
-    if not loaded:
-        usd += length * as_written(facts.settings.empty_usd_per_wagon_km)
-    if home and hours:
-        usd += as_written(facts.settings.foreign_usd_per_wagon_day) * whole * abroad / hours
     return found, usd * count
 
 
