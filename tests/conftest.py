@@ -21,6 +21,17 @@ FLAGS = (
     "--disable-sync",
 )
 
+_lost: set[str] = set()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
+    """A test that was lost with its worker (hung or crashed; its stacks are printed) runs once more, then fails."""
+    if crashitem not in _lost:
+        _lost.add(crashitem)
+        sched.mark_test_pending(crashitem)
+        report.outcome = "rerun"
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
