@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from optimizer.data.corridor import Instance
-    from optimizer.data.schema import Row
+    from optimizer.data.schema.kinds import Row
     from optimizer.models.family import Problem
 
 SCHEMA_VERSION = 1
@@ -211,7 +211,7 @@ def write_result(result: Result, path: str | Path, force: bool = False) -> None:
 
 def _plan_columns(model: type[Row]) -> list[str]:
     """Columns of a plan's table: a plan needs no source and confidence for each row."""
-    from optimizer.data.schema import Row
+    from optimizer.data.schema.kinds import Row
 
     return [name for name in model.model_fields if name not in Row.model_fields]
 

@@ -1,6 +1,6 @@
 """Write the column tables of ``docs/instance-format.md`` from the row models.
 
-Run ``python -m scripts.write_format_page`` after a change of ``optimizer/data/schema.py``; a test compares the two.
+Run ``python -m scripts.write_format_page`` after a change of ``optimizer/data/schema``; a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from optimizer.data.columns import Column, columns_of
-from optimizer.data.schema import KEYS, REQUIRED_TABLES, TABLES, Config, Row
+from optimizer.data.schema import KEYS, REQUIRED_TABLES, TABLES
+from optimizer.data.schema.kinds import Row
+from optimizer.data.schema.settings import Config
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "instance-format.md"
-MARK = "<!-- everything below is written by scripts/write_format_page.py; edit optimizer/data/schema.py instead -->"
+MARK = "<!-- everything below is written by scripts/write_format_page.py; edit optimizer/data/schema instead -->"
 
 
 def generated() -> str:

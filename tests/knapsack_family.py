@@ -18,7 +18,7 @@ from pydantic import Field
 
 from optimizer import api
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Count, Identifier, Names, NonNegative, Row, Text
+from optimizer.data.schema.kinds import Count, Identifier, Names, NonNegative, Row, Text
 from optimizer.models.family import Family, SolveOptions, Table
 from optimizer.result import Outcome, Solution, Status, Violation
 from optimizer.solvers.mip import solve_model

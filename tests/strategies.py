@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from optimizer.data.columns import frame
 from optimizer.data.corridor import Corridor, Instance
-from optimizer.data.schema import TABLES, Config, Scenario
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config, Scenario
 from optimizer.scheduling.problem import FlexibleJobShop
 
 _EMPTY = {name: frame(model, {}) for name, model in TABLES.items()}

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from optimizer.data.columns import Column, columns_of
-from optimizer.data.schema import TABLES, Change
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Change
 from optimizer.data.validation import check_values
 from optimizer.errors import Fault, did_you_mean
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from optimizer.data.schema import Row
+from optimizer.data.schema.kinds import Row
 
 _PATTERNS = {
     r"^[A-Z]{2}$": "a country code of two capital letters such as KZ",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import LAYERS
+from optimizer.data.schema.kinds import LAYERS
 from optimizer.errors import Fault
 
 _LAND = tuple(layer for layer in LAYERS if layer.startswith("rail") or layer in ("road", "door"))

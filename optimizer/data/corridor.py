@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from optimizer.data.schema import Config, Scenario, Selection
+from optimizer.data.schema.settings import Config, Scenario, Selection
 from optimizer.display import ShownInNotebooks
 
 

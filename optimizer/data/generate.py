@@ -13,7 +13,8 @@ from optimizer.data.generator.prices import make_prices
 from optimizer.data.generator.terminal import make_terminal
 from optimizer.data.generator.world import MIN_PLACES, make_world
 from optimizer.data.reading import make_instance
-from optimizer.data.schema import TABLES, Config
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.errors import UsageError
 from optimizer.network.layered import LayeredNetwork
 

@@ -17,7 +17,9 @@ from optimizer.data.columns import columns_of, frame
 from optimizer.data.corridor import Instance
 from optimizer.data.rows import Parsed, decode, parse_rows
 from optimizer.data.scenario import check_scenarios
-from optimizer.data.schema import REQUIRED_TABLES, SCHEMA_VERSION, TABLES, Config, Scenario
+from optimizer.data.schema import REQUIRED_TABLES, TABLES
+from optimizer.data.schema.kinds import SCHEMA_VERSION
+from optimizer.data.schema.settings import Config, Scenario
 from optimizer.errors import Fault, InstanceError, did_you_mean
 
 _Model = TypeVar("_Model", bound=BaseModel)

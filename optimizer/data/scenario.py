@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from optimizer.data.changes import Tables, apply_changes
 from optimizer.data.corridor import Corridor, Instance
-from optimizer.data.schema import KEYS, TABLES, Config, Scenario, Selection
+from optimizer.data.schema import KEYS, TABLES
+from optimizer.data.schema.settings import Config, Scenario, Selection
 from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
 
 CLOSABLE = ("links", "handlings", "sea_legs")

@@ -13,7 +13,9 @@ from optimizer.data.columns import columns_of
 from optimizer.data.connectivity import check_connectivity
 from optimizer.data.gauge_choice import gauge_choice_faults
 from optimizer.data.prices import check_prices
-from optimizer.data.schema import KEYS, RAIL_GAUGES_MM, TABLES, CargoForm, Config
+from optimizer.data.schema import KEYS, TABLES
+from optimizer.data.schema.kinds import RAIL_GAUGES_MM, CargoForm
+from optimizer.data.schema.settings import Config
 from optimizer.data.wagon_rules import wagon_rule_faults
 from optimizer.errors import Fault, did_you_mean
 

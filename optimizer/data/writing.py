@@ -22,7 +22,8 @@ from optimizer.data.columns import Column, columns_of
 from optimizer.data.containers import CONFIG
 from optimizer.data.corridor import Instance
 from optimizer.data.rows import CONTROL
-from optimizer.data.schema import REQUIRED_TABLES, TABLES, Config
+from optimizer.data.schema import REQUIRED_TABLES, TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.errors import Fault, InstanceError, UsageError
 
 _LONGEST_CELL = 32_767  # a limit of Excel

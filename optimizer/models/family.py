@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Row
+from optimizer.data.schema.kinds import Row
 from optimizer.result import Outcome, Progress, Solution, Violation
 
 

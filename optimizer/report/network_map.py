@@ -15,7 +15,7 @@ import pandas as pd
 
 from optimizer.data.corridor import Corridor
 from optimizer.data.scenario import expand, in_force
-from optimizer.data.schema import Closures
+from optimizer.data.schema.settings import Closures
 from optimizer.report.page import Cell, DataTable, Figure, number
 
 MOST_LINKS = 6000

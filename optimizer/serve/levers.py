@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.data.scenario import apply_scenario
-from optimizer.data.schema import Closures, Opening, Scenario
+from optimizer.data.schema.settings import Closures, Opening, Scenario
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.port_choice import PortChoice
 from optimizer.models.port_choice.levers import parse_lever

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.data.schema import TABLES
-from optimizer.data.schema import Row as SchemaRow
+from optimizer.data.schema.kinds import Row as SchemaRow
 from scripts.reference.facts import Row
 
 

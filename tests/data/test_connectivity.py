@@ -12,7 +12,8 @@ import pytest
 from optimizer.data.columns import frame
 from optimizer.data.reading import make_instance, read_instance
 from optimizer.data.scenario import apply_scenario
-from optimizer.data.schema import TABLES, Config
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.data.validation import check_connectivity
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from optimizer.data.schema import Scenario
+from optimizer.data.schema.settings import Scenario
 from scripts.write_format_page import PAGE, page
 
 

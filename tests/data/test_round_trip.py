@@ -17,7 +17,8 @@ from optimizer.data.columns import Column, columns_of, frame
 from optimizer.data.containers import open_directory, open_workbook, open_zip
 from optimizer.data.reading import empty_table, instance_hash, make_instance, read_instance
 from optimizer.data.rows import parse_table
-from optimizer.data.schema import TABLES, Config
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.data.writing import csv_text, table_cells, write_instance
 
 SETTINGS = Config(name="drawn", schema_version=1, base_year=2026, source="drawn")

@@ -22,7 +22,7 @@ from optimizer.cli import cli
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
-from optimizer.data.schema import Scenario
+from optimizer.data.schema.settings import Scenario
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.compare import Comparison, compare

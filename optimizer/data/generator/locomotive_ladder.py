@@ -22,7 +22,8 @@ import pandas as pd
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.data.generator import SOURCE, names, table, table_of
 from optimizer.data.reading import make_instance
-from optimizer.data.schema import TABLES, Config
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.errors import UsageError
 
 LocomotiveRung = Literal["S", "M", "L"]

@@ -23,7 +23,8 @@ import numpy as np
 from optimizer.data.corridor import Instance
 from optimizer.data.generator import SOURCE, names, table, table_of
 from optimizer.data.reading import make_instance
-from optimizer.data.schema import TABLES, Config
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.errors import UsageError
 
 Rung = Literal["small", "day", "week", "month"]

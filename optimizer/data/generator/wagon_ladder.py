@@ -24,7 +24,8 @@ from optimizer.data.generator import SOURCE, names, table
 from optimizer.data.generator.prices import make_prices
 from optimizer.data.generator.world import make_world
 from optimizer.data.reading import make_instance
-from optimizer.data.schema import TABLES, Config
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.settings import Config
 from optimizer.errors import UsageError
 
 WagonRung = Literal["S", "M", "L"]

@@ -17,7 +17,8 @@ from pydantic import Field
 
 from optimizer.data.columns import frame
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import TABLES, Count, Identifier, Layer, NonNegative, Positive, PositiveCount, Row
+from optimizer.data.schema import TABLES
+from optimizer.data.schema.kinds import Count, Identifier, Layer, NonNegative, Positive, PositiveCount, Row
 from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
 
 

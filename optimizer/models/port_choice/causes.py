@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 
 from optimizer.data.corridor import Corridor, Instance
 from optimizer.data.scenario import apply_scenario, expand
-from optimizer.data.schema import Closures, Opening, Scenario
+from optimizer.data.schema.settings import Closures, Opening, Scenario
 from optimizer.errors import UsageError
 
 MOST_CAUSES = 5

@@ -16,7 +16,7 @@ import pandas as pd
 
 from optimizer.data.columns import frame
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Tariff
+from optimizer.data.schema.network import Tariff
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.port_choice.problem import PortChoice
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from optimizer.choice.model import ChoiceSets, Floats, Ints, path_sizes
 from optimizer.data.rows import parse_table
-from optimizer.data.schema import Identifier, NonNegative, Row
+from optimizer.data.schema.kinds import Identifier, NonNegative, Row
 from optimizer.errors import Fault, InstanceError, UsageError, did_you_mean
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.network.layered import HANDLING, LANDING_LAYER, LayeredNetwork

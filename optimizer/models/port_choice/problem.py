@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field
 
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Count, Day, Flag, Identifier, Layer, NonNegative, Positive, Row, Text
+from optimizer.data.schema.kinds import Count, Day, Flag, Identifier, Layer, NonNegative, Positive, Row, Text
 from optimizer.display import ShownInNotebooks
 from optimizer.errors import Fault, InstanceError, UsageError
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from optimizer.data.scenario import apply_scenario, expand
-from optimizer.data.schema import Closures
+from optimizer.data.schema.settings import Closures
 from optimizer.errors import VerificationError
 from optimizer.flows.engine import solve_route_flow
 from optimizer.models.family import SolveOptions

@@ -20,7 +20,18 @@ import pandas as pd
 from pydantic import Field
 
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Count, Day, Finite, Gauge, Identifier, Names, NonNegative, PositiveCount, Row, Text
+from optimizer.data.schema.kinds import (
+    Count,
+    Day,
+    Finite,
+    Gauge,
+    Identifier,
+    Names,
+    NonNegative,
+    PositiveCount,
+    Row,
+    Text,
+)
 from optimizer.display import ShownInNotebooks
 from optimizer.errors import InstanceError, UsageError, did_you_mean
 from optimizer.models.rolling_stock.closures import Closure, closures_of

@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import Field
 
 from optimizer.data.corridor import Corridor
-from optimizer.data.schema import Count, Identifier, Row, Text
+from optimizer.data.schema.kinds import Count, Identifier, Row, Text
 from optimizer.display import ShownInNotebooks
 from optimizer.models.transshipment.reading import read_site
 from optimizer.models.transshipment.site import Call, Load, Site
