@@ -23,6 +23,11 @@ class Fault:
     message: str
     line: int | None = None
 
+    @classmethod
+    def of_row(cls, table: str, line: object, message: str) -> Fault:
+        """Fault in a row of a table; ``line`` is its label in the table's index."""
+        return cls(f"{table}.csv", message, int(str(line)))
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}" if self.line is not None else f"{self.file}: {self.message}"
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
-import numpy as np
 import pandas as pd
 
 from optimizer.data.columns import columns_of
@@ -16,6 +15,8 @@ from optimizer.data.prices import check_prices
 from optimizer.data.schema import KEYS, TABLES
 from optimizer.data.schema.kinds import RAIL_GAUGES_MM, CargoForm
 from optimizer.data.schema.settings import Config
+from optimizer.data.terminals import terminal_faults
+from optimizer.data.track_gauges import fleet_place_faults, gauge_faults, train_faults
 from optimizer.data.wagon_rules import wagon_rule_faults
 from optimizer.errors import Fault, did_you_mean
 
@@ -84,8 +85,8 @@ def check_tables(
     for check in (
         _duplicates,
         _listed_names,
-        _gauges,
-        _terminals,
+        gauge_faults,
+        terminal_faults,
         _tariff_units,
         gauge_choice_faults,
         wagon_rule_faults,
@@ -101,7 +102,7 @@ def check_tables(
             faults.append(Fault("corridor.toml", words + did_you_mean(named, terminals)))
     spoilt = set(faulty) | {fault.file for fault in faults}
     if spoilt.isdisjoint(("nodes.csv", "links.csv", "handlings.csv")):
-        faults += _fleet_places(tables) + _services(tables) + _islands(tables)
+        faults += fleet_place_faults(tables) + train_faults(tables) + _islands(tables)
     if spoilt.isdisjoint(("nodes.csv", "links.csv", "commodities.csv", "tariffs.csv", "borders.csv")):
         faults += check_prices(tables)
     return faults
@@ -118,18 +119,16 @@ def check_values(name: str, table: pd.DataFrame) -> list[Fault]:
     if name in _ENDS:
         one, other = _ENDS[name]
         same = table[(table[one] == table[other]) & (table[one] != "sea")]  # sea to sea: from ship to ship
-        faults += [_fault(name, line, f"{one} and {other} are both '{value}'") for line, value in same[one].items()]
+        faults += [
+            Fault.of_row(name, line, f"{one} and {other} are both '{value}'") for line, value in same[one].items()
+        ]
     return faults
-
-
-def _fault(name: str, line: object, words: str) -> Fault:
-    return Fault(f"{name}.csv", words, int(str(line)))
 
 
 def _above(name: str, table: pd.DataFrame, low: str, high: str, words: str) -> list[Fault]:
     bad = table[(table[low] > table[high]).to_numpy()]
     return [
-        _fault(name, line, words.format(low=a, high=b))
+        Fault.of_row(name, line, words.format(low=a, high=b))
         for line, a, b in zip(bad.index, bad[low], bad[high], strict=True)
     ]
 
@@ -160,7 +159,7 @@ def _duplicates(tables: Tables) -> list[Fault]:
         for line, key in zip(twice.index, _key_rows(twice, keys), strict=True):
             shown = ", ".join(f"{column} '{part}'" for column, part in zip(keys, key, strict=True))
             faults.append(
-                _fault(name, line, f"{shown} stands twice, first in line {first[key]}; expected one row for each")
+                Fault.of_row(name, line, f"{shown} stands twice, first in line {first[key]}; expected one row for each")
             )
     for group in _SHARED_IDS:
         owner: dict[str, str] = {}
@@ -169,7 +168,7 @@ def _duplicates(tables: Tables) -> list[Fault]:
             for line, value in tables[name][own].items():
                 if value in owner and owner[value] != name:
                     faults.append(
-                        _fault(
+                        Fault.of_row(
                             name, line, f"{own} '{value}' is also an id in {owner[value]}.csv; expected one of its own"
                         )
                     )
@@ -205,7 +204,7 @@ def _references(tables: Tables, known: Mapping[str, set[str] | None]) -> list[Fa
             for line, value in strays:
                 if value not in nearest:
                     nearest[value] = did_you_mean(value, ids) if len(nearest) < _MOST_NAMES else ""
-                faults.append(_fault(name, line, f"{column.name} is '{value}', {words}{nearest[value]}"))
+                faults.append(Fault.of_row(name, line, f"{column.name} is '{value}', {words}{nearest[value]}"))
     return faults
 
 
@@ -223,13 +222,13 @@ def _listed_names(tables: Tables) -> list[Fault]:
     for (name, column), allowed in _LISTED.items():
         for line, value in _strays(tables[name][column], True, set(allowed)):
             near = did_you_mean(value, allowed)
-            faults.append(_fault(name, line, f"{column} holds '{value}', expected {', '.join(allowed)}{near}"))
+            faults.append(Fault.of_row(name, line, f"{column} holds '{value}', expected {', '.join(allowed)}{near}"))
     for name in ("tariffs", "emissions"):
         for line, names in tables[name]["countries"].items():
             for value in names:
                 if not re.fullmatch("[A-Z]{2}", value):
                     words = f"countries holds '{value}', expected codes of two capital letters such as KZ"
-                    faults.append(_fault(name, line, words))
+                    faults.append(Fault.of_row(name, line, words))
     return faults
 
 
@@ -239,133 +238,14 @@ def _horizon(tables: Tables, config: Config) -> list[Fault]:
     for name, column in _DAYS.items():
         late = tables[name][column]
         words = f"expected a day within the horizon of {days} days (0 to {days - 1}) of corridor.toml"
-        faults += [_fault(name, line, f"{column} is {day}, {words}") for line, day in late[late >= days].items()]
-    return faults
-
-
-def _gauges(tables: Tables) -> list[Fault]:
-    faults = []
-    links = tables["links"]
-    for line, mode, gauge in zip(links.index, links["mode"], links["gauge_mm"], strict=True):
-        if mode == "rail" and np.isnan(gauge):
-            faults.append(_fault("links", line, "gauge_mm is blank, expected one of 1520, 1435, 1676 on a rail link"))
-        elif mode != "rail" and not np.isnan(gauge):
-            faults.append(_fault("links", line, f"gauge_mm is {gauge:g}, expected blank on a {mode} link"))
-    wagons = tables["wagons"]
-    for line, gauges, change in zip(wagons.index, wagons["gauges_mm"], wagons["gauge_change"], strict=True):
-        if len(gauges) > 1 and change == "none":
-            words = (
-                f"gauge_change is 'none' with the gauges {', '.join(gauges)}, expected bogie_exchange or variable_gauge"
-            )
-            faults.append(_fault("wagons", line, words))
-    runs_on = {i: set(gauges) for i, gauges in zip(wagons["wagon_id"], wagons["gauges_mm"], strict=True)}
-    locomotives = tables["locomotives"]
-    runs_on |= {i: {str(gauge)} for i, gauge in zip(locomotives["loco_id"], locomotives["gauge_mm"], strict=True)}
-    fleet = tables["fleet"]
-    for line, unit, gauge in zip(fleet.index, fleet["type_id"], fleet["gauge_mm"], strict=True):
-        if unit in runs_on and str(gauge) not in runs_on[unit]:
-            can = " or ".join(sorted(runs_on[unit])) or "no gauge"
-            faults.append(_fault("fleet", line, f"gauge_mm is {gauge}, but '{unit}' runs on {can}"))
-    return faults
-
-
-def _fleet_places(tables: Tables) -> list[Fault]:
-    """Units can stand only where a rail link of their gauge ends, in whatever network or variant."""
-    links, fleet = tables["links"], tables["fleet"]
-    rail = links[links["mode"] == "rail"]
-    gauges_at: dict[str, set[int]] = {}
-    for end in ("from_node", "to_node"):
-        for node, gauge in zip(rail[end], rail["gauge_mm"], strict=True):
-            gauges_at.setdefault(node, set()).add(int(gauge))
-    faults = []
-    for line, node, gauge in zip(fleet.index, fleet["node_id"], fleet["gauge_mm"], strict=True):
-        if gauge not in gauges_at.get(node, ()):
-            here = " and ".join(f"{g} mm" for g in sorted(gauges_at.get(node, ()))) or "no"
-            faults.append(
-                _fault("fleet", line, f"units of {gauge} mm cannot stand at '{node}': {here} rail link ends there")
-            )
-    return faults
-
-
-def _services(tables: Tables) -> list[Fault]:
-    """The links of a train run on from each other and have its gauge."""
-    links, services = tables["links"], tables["train_services"]
-    if not len(services):
-        return []
-    ends = zip(links["from_node"], links["to_node"], links["gauge_mm"], strict=True)
-    by_id = dict(zip(links["link_id"], ends, strict=True))
-    faults = []
-    ways = zip(services.index, services["links"], services["from_node"], services["gauge_mm"], strict=True)
-    for line, way, place, gauge in ways:
-        for link in way:
-            if link not in by_id:
-                break
-            one, other, own = by_id[link]
-            if own != gauge:
-                faults.append(
-                    _fault("train_services", line, f"links holds '{link}', which is not a rail link of {gauge} mm")
-                )
-                break
-            if place not in (one, other):
-                faults.append(
-                    _fault("train_services", line, f"links holds '{link}', which does not go on from '{place}'")
-                )
-                break
-            place = other if place == one else one
-    return faults
-
-
-def _terminals(tables: Tables) -> list[Fault]:
-    faults = []
-    tracks, cranes = tables["terminal_tracks"], tables["terminal_cranes"]
-    home = dict(zip(tracks["track_id"], tracks["terminal_id"], strict=True))
-    for line, terminal, reached in zip(cranes.index, cranes["terminal_id"], cranes["tracks"], strict=True):
-        for track in reached:
-            if home.get(track, terminal) != terminal:
-                words = f"tracks holds '{track}', which lies in '{home[track]}', expected a track of '{terminal}'"
-                faults.append(_fault("terminal_cranes", line, words))
-    for name in ("terminal_cranes", "terminal_bays", "terminal_posts"):
-        for column in ("shifts_h", "breaks_h"):
-            for line, shifts in tables[name][column].items():
-                for shift in shifts:
-                    start, end = map(float, shift.split("-"))
-                    if not 0 <= start < end <= 24:
-                        words = (
-                            f"{column} holds '{shift}', expected a start before an end in 0-24; a night is 0-6;22-24"
-                        )
-                        faults.append(_fault(name, line, words))
-        for line, spans in tables[name]["out_of_service_h"].items():
-            for span in spans:
-                start, end = map(float, span.split("-"))
-                if start >= end:
-                    words = f"out_of_service_h holds '{span}', expected a start before an end, in hours of the horizon"
-                    faults.append(_fault(name, line, words))
-    return faults + _checks_nobody_does(tables)
-
-
-def _checks_nobody_does(tables: Tables) -> list[Fault]:
-    """Checks of loads against the posts of the terminal where their train calls."""
-    posts, calls, loads = tables["terminal_posts"], tables["train_calls"], tables["terminal_loads"]
-    known: dict[str, set[str]] = {}
-    for terminal, check in zip(posts["terminal_id"], posts["check"], strict=True):
-        known.setdefault(terminal, set()).add(check)
-    place = dict(zip(calls["call_id"], calls["terminal_id"], strict=True))
-    faults = []
-    for column in ("checks_before", "checks_between", "checks_after"):
-        for line, call, checks in zip(loads.index, loads["call_id"], loads[column], strict=True):
-            terminal = place.get(call, "")
-            for check in dict.fromkeys(checks) if terminal else ():
-                if check not in known.get(terminal, ()):
-                    words = f"{column} holds '{check}', but no post of terminal '{terminal}' does it"
-                    near = did_you_mean(check, known.get(terminal, set()))
-                    faults.append(_fault("terminal_loads", line, words + near))
+        faults += [Fault.of_row(name, line, f"{column} is {day}, {words}") for line, day in late[late >= days].items()]
     return faults
 
 
 def _tariff_units(tables: Tables) -> list[Fault]:
     tariffs = tables["tariffs"]
     return [
-        _fault("tariffs", line, f"unit is '{unit}' for {kind}, expected {' or '.join(_UNITS[kind])}")
+        Fault.of_row("tariffs", line, f"unit is '{unit}' for {kind}, expected {' or '.join(_UNITS[kind])}")
         for line, kind, unit in zip(tariffs.index, tariffs["kind"], tariffs["unit"], strict=True)
         if unit not in _UNITS[kind]
     ]
@@ -397,7 +277,7 @@ def _islands(tables: Tables) -> list[Fault]:
             more = f" and {len(stretch) - 1} more" if len(stretch) > 1 else ""
             where = ", ".join(places[:5]) + (", ..." if len(places) > 5 else "")
             words = f"link '{stretch['link_id'].iloc[0]}'{more} ({gauge} mm) joins the rest of the network nowhere: "
-            faults.append(_fault("links", stretch.index[0], f"{words}no handling to or from {layer} at {where}"))
+            faults.append(Fault.of_row("links", stretch.index[0], f"{words}no handling to or from {layer} at {where}"))
     return faults
 
 

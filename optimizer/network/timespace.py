@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.network.chains import Flags, passed_vertices, without_dead_ends
 from optimizer.network.paths import FloatArray, IntArray, LongArray, checked_graph
+from optimizer.network.unrolled import HELD, DayLabels, TimeSpaceArrays
 
 if TYPE_CHECKING:
     from optimizer.network.layered import LayeredNetwork
-
-Flags = npt.NDArray[np.bool_]
-
-HELD = -2
-"""In place of a super-arc: the load waits for the next day."""
 
 ANY_DAY = 7.0
 """Sailings a week of an arc that can be entered on every day."""
@@ -51,87 +48,6 @@ def sailing_days(sailings_per_week: npt.ArrayLike, first_day: int, last_day: int
     # The small number makes decimal frequencies fall on the days exact arithmetic gives.
     sailed = np.floor(days[:, None] * per_day + 1e-9)
     return np.ascontiguousarray(sailed[1:] > sailed[:-1])
-
-
-@dataclass(frozen=True)
-class DayLabels:
-    """Cheapest ways from a source, released on a day, to every vertex on every day.
-
-    Attributes
-    ----------
-    first_day
-        Day of the first row.
-    cost_usd_per_t
-        Shape (days, vertices); ``inf`` where a load cannot be.
-    predecessor
-        Same shape: super-arc of the last move, ``HELD`` after waiting, -1 at the start and where ``cost`` is infinite.
-    """
-
-    network: TimeSpaceNetwork
-    first_day: int
-    cost_usd_per_t: npt.NDArray[np.float64]
-    predecessor: npt.NDArray[np.int32]
-
-    def earliest_day(self, vertex: int) -> int | None:
-        """First day a load can be at the vertex; None when it cannot within the window."""
-        arrivals = np.flatnonzero(np.isfinite(self.cost_usd_per_t[:, vertex]))
-        return self.first_day + int(arrivals[0]) if arrivals.size else None
-
-    def cheapest_day(self, vertex: int) -> int | None:
-        """Day with the lowest cost, the first of equals; None when the vertex cannot be reached within the window."""
-        row = int(np.argmin(self.cost_usd_per_t[:, vertex]))
-        return self.first_day + row if np.isfinite(self.cost_usd_per_t[row, vertex]) else None
-
-    def route(self, vertex: int, day: int) -> list[tuple[int, int, int]]:
-        """Moves of the cheapest way to be at ``vertex`` on ``day``: (super-arc, departure day, arrival day) in order.
-
-        Gaps between an arrival and the next departure are waits. ValueError where there is no way.
-        """
-        row = day - self.first_day
-        if not (0 <= row < len(self.cost_usd_per_t) and np.isfinite(self.cost_usd_per_t[row, vertex])):
-            raise ValueError(f"vertex {vertex} cannot be reached on day {day}")
-        moves = []
-        while (arc := int(self.predecessor[row, vertex])) != -1:
-            if arc == HELD:
-                row -= 1
-                continue
-            departure = row - int(self.network.duration_days[arc])
-            moves.append((arc, self.first_day + departure, self.first_day + row))
-            row, vertex = departure, int(self.network.tail[arc])
-        return moves[::-1]
-
-
-@dataclass(frozen=True)
-class TimeSpaceArrays:
-    """The unrolled graph of a window, in CSR form.
-
-    Vertex ``v`` on day ``d`` is number ``(d - first_day) * num_vertices + v``. No arc ends after ``last_day``.
-
-    Attributes
-    ----------
-    indptr, tail, head
-        Arcs sorted by tail.
-    arc
-        Super-arc, or ``HELD`` for waiting a day.
-    departure_day
-        Day the arc is entered: its capacities are used on this day.
-    cost_usd_per_t
-        Generalised cost.
-    """
-
-    first_day: int
-    last_day: int
-    num_vertices: int
-    indptr: LongArray
-    tail: IntArray
-    head: IntArray
-    arc: IntArray
-    departure_day: LongArray
-    cost_usd_per_t: FloatArray
-
-    def number(self, vertex: int, day: int) -> int:
-        """Number of a vertex on a day of the window."""
-        return (day - self.first_day) * self.num_vertices + vertex
 
 
 @dataclass(frozen=True)
@@ -281,8 +197,8 @@ class TimeSpaceNetwork:
             raise ValueError("keep must have one flag per vertex, chainable one per arc")
         tails = np.repeat(np.arange(num_vertices, dtype=np.int32), np.diff(pointers))
 
-        in_use = _without_dead_ends(tails, heads, np.isfinite(costs) & (tails != heads), kept)
-        passed = _passed_vertices(tails, heads, in_use, kept, joinable)
+        in_use = without_dead_ends(tails, heads, np.isfinite(costs) & (tails != heads), kept)
+        passed = passed_vertices(tails, heads, in_use, kept, joinable)
         base_arcs, ends = kernels.contract_chains(pointers, heads, tails, in_use, passed)
         starts = np.concatenate(([0], ends[:-1])).astype(np.int64)[: ends.size]
         super_tails, super_heads = tails[base_arcs[starts]], heads[base_arcs[ends - 1]]
@@ -355,7 +271,7 @@ class TimeSpaceNetwork:
             self.holding_usd_per_t_day,
             source,
         )
-        return DayLabels(self, release_day, cost, predecessor)
+        return DayLabels(release_day, cost, predecessor, self.tail, self.duration_days)
 
     def time_space_arrays(
         self, first_day: int, last_day: int, source: int | None = None, target: int | None = None
@@ -429,35 +345,3 @@ class TimeSpaceNetwork:
 
 def _sums(values: FloatArray, base_arcs: IntArray, starts: LongArray) -> FloatArray:
     return np.add.reduceat(values[base_arcs], starts) if starts.size else np.zeros(0)
-
-
-def _num_neighbours(tails: IntArray, heads: IntArray, in_use: Flags, num_vertices: int) -> LongArray:
-    one, other = tails[in_use].astype(np.int64), heads[in_use].astype(np.int64)
-    pairs = np.unique(np.concatenate((one * num_vertices + other, other * num_vertices + one)))
-    return np.bincount(pairs // num_vertices, minlength=num_vertices)
-
-
-def _without_dead_ends(tails: IntArray, heads: IntArray, in_use: Flags, keep: Flags) -> Flags:
-    """Drops, until nothing changes, the arcs at vertices that no way can lead through."""
-    n = keep.size
-    while True:
-        ways_in, ways_out = (np.bincount(ends[in_use], minlength=n) for ends in (heads, tails))
-        dead = ~keep & ((ways_in == 0) | (ways_out == 0) | (_num_neighbours(tails, heads, in_use, n) < 2))
-        left = in_use & ~dead[tails] & ~dead[heads]
-        if left.sum() == in_use.sum():
-            return in_use
-        in_use = left
-
-
-def _passed_vertices(tails: IntArray, heads: IntArray, in_use: Flags, keep: Flags, chainable: Flags) -> Flags:
-    """Vertices with two neighbours, no choice among parallel arcs and only chainable arcs."""
-    n = keep.size
-    passed = ~keep & (_num_neighbours(tails, heads, in_use, n) == 2)
-    fixed = in_use & ~chainable
-    passed[tails[fixed]] = False
-    passed[heads[fixed]] = False
-    pairs, copies = np.unique(tails[in_use].astype(np.int64) * n + heads[in_use], return_counts=True)
-    parallel = pairs[copies > 1]
-    passed[parallel // n] = False
-    passed[parallel % n] = False
-    return passed

@@ -14,7 +14,8 @@ from test_layered import TABLES
 from optimizer.network import kernels
 from optimizer.network.layered import LayeredNetwork
 from optimizer.network.paths import shortest_path_tree
-from optimizer.network.timespace import ANY_DAY, HELD, TimeSpaceNetwork, sailing_days
+from optimizer.network.timespace import ANY_DAY, TimeSpaceNetwork, sailing_days
+from optimizer.network.unrolled import HELD
 
 Arc = tuple[int, int, float, float, float]  # tail, head, hours, cost, sailings a week
 

@@ -32,7 +32,8 @@ from optimizer.models.port_choice.graph import (
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
 from optimizer.network.layered import SINK_LAYER, LayeredNetwork
 from optimizer.network.paths import shortest_path_tree
-from optimizer.network.timespace import HELD, TimeSpaceArrays, TimeSpaceNetwork
+from optimizer.network.timespace import TimeSpaceNetwork
+from optimizer.network.unrolled import HELD, TimeSpaceArrays
 
 MOST_FLOWS = 3_000_000
 """Flow variables from which a model is refused: it would take gigabytes and hours."""
