@@ -150,6 +150,22 @@ def test_stops_and_limits_hand_out_a_plan(ladder: tuple[RollingStock, Any]) -> N
         assert new.status in (Status.FEASIBLE, Status.NO_SOLUTION)  # the wagons under way may not fit where they are
 
 
+@pytest.mark.parametrize("limit_s", [1e-6, None])
+def test_a_stop_while_wagons_under_way_overfill_a_yard_is_told_in_words(limit_s: float | None) -> None:
+    rows, config = triangle()
+    rows["nodes"][1]["yard_capacity_wagons"] = 0  # who arrives in Beta must leave again the same day
+    problem = RollingStock(corridor_from_rows(rows, config))
+    old = planned(problem)
+    stopped = threading.Event()
+    stopped.set()
+    options = SolveOptions(time_limit_s=limit_s, stop=stopped)
+    found = replan(problem, old[0], News(1, ("ab:2",), cost=old[1]), options)
+    assert found.outcome.status is Status.NO_SOLUTION
+    assert "the wagons under way overfill the yards of b unless they move on" in found.outcome.conflicts[0]
+    assert found.sentences == ["no plan was found in time; why is said below"]
+    assert replan(problem, old[0], News(1, ("ab:2",), cost=old[1]), SolveOptions()).outcome.solution is not None
+
+
 def test_words_for_news_that_do_not_fit(ladder: tuple[RollingStock, Any]) -> None:
     problem, old = ladder
     with pytest.raises(UsageError, match="begins before day 4, on which the plan is taken up"):

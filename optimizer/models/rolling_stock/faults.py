@@ -58,7 +58,9 @@ def wagon_faults(corridor: Corridor) -> list[Fault]:
         if stock["type_id"] in gauges:
             for night in range(int(stock["from_day"]), days):
                 on_hand[stock["node_id"], night] = on_hand.get((stock["node_id"], night), 0) + int(stock["units"])
-    for line, order in corridor.table("orders").iterrows():
+    orders = corridor.table("orders")
+    wrong = (orders["due_day"] < orders["release_day"]) | (orders["release_day"] >= days)
+    for line, order in orders[wrong].iterrows():
         if order["due_day"] < order["release_day"]:
             faults.append(
                 Fault(
@@ -67,7 +69,7 @@ def wagon_faults(corridor: Corridor) -> list[Fault]:
                     int(line),
                 )
             )
-        elif order["release_day"] >= days:
+        else:
             faults.append(
                 Fault(
                     "orders.csv",

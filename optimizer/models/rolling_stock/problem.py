@@ -176,6 +176,12 @@ def frame(rows: list[dict[str, Any]], model: type[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def begun_by(solution: Solution, day: int) -> Solution | None:
+    """Runs and hires of a wagon plan before a day; None: it is the first one."""
+    runs, hires = solution["runs"], solution["hires"]
+    return {"runs": runs[runs["depart_day"] < day], "hires": hires[hires["day"] < day]} if day else None
+
+
 @dataclass(frozen=True)
 class RollingStock(ShownInNotebooks):
     """Allocation of rolling stock on a corridor; checked when made.
@@ -241,9 +247,7 @@ class RollingStock(ShownInNotebooks):
         """The problem with what ``solution`` begins with, where it is one of a running plan."""
         if not self.begun_day or self.past is not None:
             return self
-        runs, hires = solution["runs"], solution["hires"]
-        early = runs[runs["depart_day"] < self.begun_day], hires[hires["day"] < self.begun_day]
-        return replace(self, past={"runs": early[0], "hires": early[1]})
+        return replace(self, past=begun_by(solution, self.begun_day))
 
     @property
     def days(self) -> int:

@@ -71,9 +71,9 @@ def wagon_moves(
     orders = {order.order_id: order for order in _orders(problem, wagons, asked, past)}
     types: dict[str, WagonType] = {}
     loaded, empty, wear = list[Move](), list[Move](), list[Wear]()
-    spent = Fraction(0)
+    spent, terms = Fraction(0), Terms()
     for wagon_id, row in wagons.items():
-        desk = _Desk(problem, book, row, [cargo for cargo in asked if wagon_id in cargo.suited], orders, past)
+        desk = _Desk(problem, book, row, [cargo for cargo in asked if wagon_id in cargo.suited], orders, past, terms)
         kind = desk.wagon_type(runs)
         spent += desk.spent_usd(kind)
         if not kind.first_day:
@@ -153,6 +153,10 @@ def _orders(
         yield Orders(cargo.order_id, quantity, most, cargo.unserved_usd, window, cargo.suited)
 
 
+Terms = dict[tuple[int, bool, str], tuple[int, Fraction]]
+"""Way, loaded or not, home country -> days and USD of a wagon; many types share them."""
+
+
 class _Desk:
     """Lays out one type of wagon."""
 
@@ -164,8 +168,10 @@ class _Desk:
         asked: list[_Cargo],
         orders: Mapping[str, Orders],
         past: Past,
+        terms: Terms,
     ) -> None:
         self.problem, self.book, self.row, self.asked, self.past = problem, book, row, asked, past
+        self.terms = terms
         self.form_of = {cargo.order_id: cargo.form for cargo in asked} if past.tables is not None else {}
         self.mine = [(cargo, orders[cargo.order_id]) for cargo in asked if cargo.order_id in orders]
         self.settings, self.wagon_id = problem.corridor.config.rolling_stock, row["wagon_id"]
@@ -274,6 +280,15 @@ class _Desk:
     def way_around(self, closed: frozenset[str], start: Place, end: Place, form: str) -> Way | None:
         return self.book.graph(self.gauges, self.row["gauge_change"], form, closed=closed).way(start, end)
 
+    def _terms(self, way: Way, loaded: bool) -> tuple[int, Fraction]:
+        """Days of a run, and what one wagon pays on the way."""
+        key = id(way), loaded, self.home if self.foreign else ""  # the route book keeps its ways
+        if key not in self.terms:
+            days = way.days(self.hours_per_day, self.terminal_days if loaded else NOTHING)
+            usd = way.change_usd + self._abroad(way, days)
+            self.terms[key] = days, usd if loaded else usd + self.per_km * way.length_km
+        return self.terms[key]
+
     def _abroad(self, way: Way, days: int) -> Fraction:
         """Charge of the hours abroad of a run that takes so many days."""
         return self.foreign * days * way.share_abroad(self.home) if self.home and self.foreign else NOTHING
@@ -303,9 +318,8 @@ class _Desk:
                 if not kind.homeward.allows(start, end, loaded=True):
                     continue
                 for way, on in self.ways(start, end, form):
-                    length = way.days(self.hours_per_day, self.terminal_days)
-                    usd = self._abroad(way, length) + way.change_usd + kind.homeward.more_usd(start, end)
-                    yield start, end, way, length, usd, on
+                    length, usd = self._terms(way, loaded=True)
+                    yield start, end, way, length, usd + kind.homeward.more_usd(start, end), on
 
     def empty(self, kind: WagonType) -> Iterator[Move]:
         by_layer: dict[str, list[Spot]] = {}
@@ -316,9 +330,8 @@ class _Desk:
                 if not kind.homeward.allows(start.place, end.place, loaded=False):
                     continue
                 for way, on in self.ways(start.place, end.place):
-                    length = way.days(self.hours_per_day)
+                    length, usd = self._terms(way, loaded=False)
                     if first + length < self.problem.days and (on is None or max(on) >= first):
-                        usd = self.per_km * way.length_km + way.change_usd + self._abroad(way, length)
                         usd += kind.homeward.more_usd(start.place, end.place)
                         yield Move(self.wagon_id, "", start, end, way, length, usd, "empty", on)
 

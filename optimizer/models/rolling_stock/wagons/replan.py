@@ -14,7 +14,7 @@ from dataclasses import replace
 from optimizer.errors import UsageError
 from optimizer.models.family import News, Replanned, SolveOptions
 from optimizer.models.rolling_stock.closures import closures_of
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import RollingStock, begun_by
 from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
 from optimizer.models.rolling_stock.wagons.replan_report import changes
 from optimizer.models.rolling_stock.wagons.resuming import raise_bound, resume
@@ -23,8 +23,9 @@ from optimizer.result import Outcome, Solution, Status
 
 CHANGE_USD = 20.0
 """What a wagon on a loaded run that the old plan does not have must save besides."""
-SEARCH_SHARE = 0.85
-"""Share of the time limit for plan and bound; the rest is for tables and reasons."""
+SEARCH_SHARE, ENDING = 0.85, 1.0
+"""Share of the time limit for plan and bound, at most; tables and reasons take so many times as long as laying out the
+ways."""
 
 
 def replan(problem: RollingStock, solution: Solution, news: News, options: SolveOptions) -> Replanned:
@@ -56,11 +57,11 @@ def taken_up(problem: RollingStock, solution: Solution, news: News) -> RollingSt
         raise UsageError("late trains and lost cranes are news of a terminal; for wagons links are closed")
     if news.at < problem.begun_day:
         raise UsageError(f"day {news.at} lies before day {problem.begun_day}, on which the plan was taken up last")
-    begun = replace(problem, begun_day=news.at, past=None)
     closed = closures_of(problem.corridor, news.closures, news.at)
     if early := [str(closure) for closure in closed if closure.first_day < news.at]:
         raise UsageError(f"{', '.join(early)} begins before day {news.at}, on which the plan is taken up")
-    return replace(begun, closures=(*begun.closures, *map(str, closed))).begun(solution)
+    closures = (*problem.closures, *map(str, closed))
+    return replace(problem, closures=closures, begun_day=news.at, past=begun_by(solution, news.at))
 
 
 def _planned(
@@ -68,18 +69,21 @@ def _planned(
 ) -> Outcome:
     from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
+    before = time.perf_counter()
     moves = moves_in_time(problem, options, started)
     if moves is None:
         return nothing_moves(problem)
+    took = time.perf_counter() - before
     if problem.serve_all or moves.wear:
         return solve_exact(problem, options, moves)
     if not moves.loaded:
         return solve_by_parts(problem, options, moves, started)
-    kept = (
-        options if options.time_limit_s is None else replace(options, time_limit_s=SEARCH_SHARE * options.time_limit_s)
-    )
+    limit = options.time_limit_s
+    kept = options if limit is None else replace(options, time_limit_s=min(SEARCH_SHARE * limit, limit - ENDING * took))
     search = Search(problem, kept, moves, started)
     if not resume(search, solution, change_usd):
+        if search.over():
+            return outcome(search)
         anew = solve_by_parts(problem, options, moves, started)
         return anew if anew.status is Status.OPTIMAL else replace(anew, bound=max(anew.bound or 0.0, search.bound))
     raise_bound(search)

@@ -10,10 +10,12 @@ from typing import Any
 from optimizer.models.family import News, Table
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.report import place_names
-from optimizer.result import Outcome, Solution
+from optimizer.result import Outcome, Solution, Status
 
 Load = tuple[int, str, tuple[str, ...]]
 """Day of departure, type and path of a loaded run."""
+Loads = dict[str, Counter[Load]]
+"""Order -> wagons by day, type and path."""
 ORDER_COLUMNS = ("order", "from", "to", "what changes", "was", "is", "why")
 WAYS = ("as planned", "other way", "other day", "not sent", "instead", "empty as planned", "no more", "new")
 
@@ -22,8 +24,10 @@ def changes(problem: RollingStock, old: Solution, found: Outcome, news: News) ->
     """Sentences and tables of what is new from the day of the news on."""
     new = found.solution
     if new is None:
-        return (["no plan was found that carries everything; what is missing is said below"], [])
-    rows, kinds = _orders(problem, old, new)
+        late = found.status is Status.NO_SOLUTION
+        return ([f"no plan was found {'in time' if late else 'that keeps all rules'}; why is said below"], [])
+    loads = _loads(old, news.at), _loads(new, news.at)
+    rows, kinds = _orders(problem, old, new, *loads)
     sentences = [
         f"taken up on day {news.at}: what left before stands, and arrives as planned, over closed links, too",
         _on_closed(problem, old, news),
@@ -35,7 +39,7 @@ def changes(problem: RollingStock, old: Solution, found: Outcome, news: News) ->
         bound = f"no plan that begins alike costs less than {found.bound or 0:,.0f} USD"
         sentences.append(f"the plan costs {found.cost:,.0f} USD, {than}; {bound}")
     tables = [Table("Orders that change", ORDER_COLUMNS, rows)] if rows else []
-    wagons = _wagons(problem, old, new)
+    wagons = _wagons(problem, old, new, *loads)
     note = "wagons that leave from the day on; loaded first, then empty"
     return sentences, [*tables, *([Table("Wagons that leave", ("wagon type", *WAYS), wagons, note)] if wagons else [])]
 
@@ -72,7 +76,7 @@ def _how_many(kinds: Counter[str]) -> str:
     return f"orders: {', '.join(told)}" if told else "no order changes"
 
 
-def _loads(solution: Solution, first: int) -> dict[str, Counter[Load]]:
+def _loads(solution: Solution, first: int) -> Loads:
     """Order -> wagons by day, type and path that leave from a day on."""
     runs, found = solution["runs"], dict[str, Counter[Load]]()
     for run in runs[(runs["depart_day"] >= first) & (runs["order_id"] != "")].to_dict("records"):
@@ -81,8 +85,9 @@ def _loads(solution: Solution, first: int) -> dict[str, Counter[Load]]:
     return found
 
 
-def _orders(problem: RollingStock, old: Solution, new: Solution) -> tuple[list[list[str]], Counter[str]]:
-    before, after = _loads(old, problem.begun_day), _loads(new, problem.begun_day)
+def _orders(
+    problem: RollingStock, old: Solution, new: Solution, before: Loads, after: Loads
+) -> tuple[list[list[str]], Counter[str]]:
     left = [dict(zip(s["unserved"]["order_id"], s["unserved"]["quantity_t"], strict=True)) for s in (old, new)]
     reasons = dict(zip(new["unserved"]["order_id"], new["unserved"]["reason"], strict=True))
     names, rows, kinds = place_names(problem), list[list[str]](), Counter[str]()
@@ -119,10 +124,9 @@ def _told(loads: Counter[Load]) -> str:
     return "; ".join(f"day {day}: {count:,} {wagon_id}" for (day, wagon_id), count in sorted(by_day.items()))
 
 
-def _wagons(problem: RollingStock, old: Solution, new: Solution) -> list[list[str]]:
+def _wagons(problem: RollingStock, old: Solution, new: Solution, before: Loads, after: Loads) -> list[list[str]]:
     """Wagons by type that leave as planned, otherwise, or not at all; loaded, then empty."""
     first = problem.begun_day
-    before, after = _loads(old, first), _loads(new, first)
     tally: dict[str, Counter[str]] = {}
     for order_id in before.keys() | after.keys():
         was, now = before.get(order_id, Counter()), after.get(order_id, Counter())

@@ -2,7 +2,8 @@
 
 1. Runs of the old plan that are still there are kept, with their empties and hires. Where a run is gone, its wagons are
    missing at its end and too many at its start: they go there the cheapest way in the residual network, and loads that
-   they cannot reach in time are given up.
+   they cannot reach in time are given up. Where many runs are gone, orders that lost wagons get others at the old
+   prices, and every type is routed anew around its loads, which is faster than so many searches.
 2. Orders that lost wagons, then those that share places and days with them, add, drop and exchange wagons while that
    pays (:mod:`insertion`); a wagon on a loaded run that the old plan does not have costs a little more, so that little
    moves.
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.models.rolling_stock.wagons.bounds import Prices
+from optimizer.models.rolling_stock.wagons.bounds_kernels import fit_loads
 from optimizer.models.rolling_stock.wagons.engine import FIRST_STEPS, LONGER, SLOW_SHARE, is_small, relax_rounds
 from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.wagons.insertion import Insertion, near_moves
@@ -30,14 +32,17 @@ from optimizer.models.rolling_stock.wagons.price_tables import read_prices
 from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
 from optimizer.models.rolling_stock.wagons.relaxation import COMPANY_USD, Relaxation
 from optimizer.models.rolling_stock.wagons.residues import Residues
-from optimizer.models.rolling_stock.wagons.rounding import WholePlan
+from optimizer.models.rolling_stock.wagons.rounding import WholePlan, keep_to_links
 from optimizer.models.rolling_stock.wagons.search import Search
+from optimizer.models.rolling_stock.wagons.whole_plans import routed
 from optimizer.models.rolling_stock.wagons.windows import as_amounts
 from optimizer.result import Solution
 
 LEAST_GAINS_USD = (10.0, 0.01)
 """Least gain of a change in the first pass over some orders, and in those that follow."""
 PASSES, ROUNDS = 6, 3
+MANY_GONE = 300
+"""Runs gone from which all types are routed anew."""
 NEIGHBOUR_DAYS = 3
 """Orders with a place in common whose days are at most so far apart are neighbours."""
 STEPS_SHARE = 0.6
@@ -146,29 +151,56 @@ def resume(search: Search, solution: Solution, change_usd: float) -> bool:
     if not rest.gone:
         search.offer(WholePlan(rest.wagons, rest.flows, plan_usd(lay, rest.wagons, rest.flows)))
         return True
-    used = np.flatnonzero(rest.flows.empty.any(axis=1))
-    insertion = Insertion(lay, lay.possible, np.union1d(near_moves(lay), used), idle=False)
-    assert search.prices is not None
-    insertion.charge(search.bounds.tolled(*known[1:]))
-    insertion.resume(rest.wagons, rest.flows, search.prices.value, search.over)
     touched = set(rest.orders)
-    left = paired(lay, rest.gone)
-    for _ in range(ROUNDS):
-        waiting, left = left, []
-        for tail, head, units in waiting:
-            missing, given_up = insertion.carry(tail, head, units)
-            left += [(tail, head, missing)] if missing else []
-            touched.update(lay.choice_order[given_up].tolist())
-        if not left:
-            break
-        insertion.mend(search.over)
-    else:
+    insertion = _routed_anew(search, rest) if len(rest.gone) >= MANY_GONE else None
+    if insertion is None and not search.options.stop.is_set():
+        insertion = _carried_on(search, rest, known, touched)
+    if insertion is None:
         return False
     search.offer(insertion.plan())
     if touched:
         insertion.net.usd[rest.wagons == 0] += round(change_usd * SCALE)
         _improve(search, insertion, np.array(sorted(touched)))
     return True
+
+
+def _routed_anew(search: Search, rest: Rest) -> Insertion | None:
+    """All types routed around the loads kept and the best ones, by price, of the orders that lost wagons."""
+    lay, prices = search.layout, search.prices
+    assert prices is not None
+    fitted = rest.wagons.copy()
+    fit_loads(
+        fitted, prices.price, lay.choice_start, lay.choice_type, lay.load_t, lay.quantity_t, lay.most_t,
+        lay.unserved_usd,
+    )  # fmt: skip
+    lost = np.zeros(lay.num_orders, dtype=bool)
+    lost[list(rest.orders)] = True
+    wagons = np.where(lost[lay.choice_order], fitted, rest.wagons)
+    keep_to_links(lay, wagons, prices)
+    return routed(search, as_amounts(rest.wagons, rest.flows), wagons, search.options.stop.is_set)
+
+
+def _carried_on(search: Search, rest: Rest, known: tuple[Array, Array, Array], touched: set[int]) -> Insertion | None:
+    """Wagons of runs that are gone sent to where they are missing; orders that give up loads join the ``touched``."""
+    lay, prices = search.layout, search.prices
+    assert prices is not None
+    used = np.flatnonzero(rest.flows.empty.any(axis=1))
+    insertion = Insertion(lay, lay.possible, np.union1d(near_moves(lay), used), idle=False)
+    insertion.charge(search.bounds.tolled(*known[1:]))
+    insertion.resume(rest.wagons, rest.flows, prices.value, search.over)
+    left = paired(lay, rest.gone)
+    for _ in range(ROUNDS):
+        waiting, left = left, []
+        for tail, head, units in waiting:
+            if search.options.stop.is_set():
+                return None
+            missing, given_up = insertion.carry(tail, head, units)
+            left += [(tail, head, missing)] if missing else []
+            touched.update(lay.choice_order[given_up].tolist())
+        if not left:
+            return insertion
+        insertion.mend(search.over)
+    return None
 
 
 def _of_the_rest(search: Search, known: tuple[Array, Array, Array] | None) -> tuple[Array, Array, Array]:

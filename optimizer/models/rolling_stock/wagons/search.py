@@ -92,20 +92,28 @@ def _standing_usd(moves: Moves) -> float:
 def nothing_moves(problem: RollingStock) -> Outcome:
     """The plan for a time limit that does not even last to look at the ways; every part of a cost is 0 or more."""
     if problem.serve_all:
-        return Outcome(Status.NO_SOLUTION, bound=0.0)
+        words = "the time was over before a plan that carries everything was found; give it more time"
+        return Outcome(Status.NO_SOLUTION, bound=0.0, conflicts=(words,))
     moves = wagon_moves(problem, runs=False)
     if moves.overfilled():
-        return Outcome(Status.NO_SOLUTION, bound=0.0)
+        return Outcome(Status.NO_SOLUTION, bound=0.0, conflicts=no_time(moves))
     on_hire = moves.kept_on_hire()
     solution = dict(plan_tables(moves, {}, on_hire))
     solution["unserved"] = solution["unserved"].assign(reason="there was no time to look for wagons")
     return Outcome(Status.FEASIBLE, solution, float(plan_cost(moves, {}, on_hire)), 0.0)
 
 
+def no_time(moves: Moves) -> tuple[str, ...]:
+    """Why a search of a running plan ends with none, though there may be one."""
+    yards = ", ".join(moves.overfilled())
+    return (f"the wagons under way overfill the yards of {yards} unless they move on, and the time was over before a "
+            "plan that moves them was found; give it more time",)  # fmt: skip
+
+
 def outcome(search: Search) -> Outcome:
     """Tables of the best plan, with its exact cost."""
     if not np.isfinite(search.cost):
-        return Outcome(Status.NO_SOLUTION, bound=search.bound)
+        return Outcome(Status.NO_SOLUTION, bound=search.bound, conflicts=no_time(search.moves))
     runs, on_hire = _runs(search) if search.plan is not None else ({}, search.moves.kept_on_hire())
     cost = float(plan_cost(search.moves, runs, on_hire))
     bound = min(search.bound, cost)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.wagons.data import Move, Moves, Spot
+from optimizer.models.rolling_stock.wagons.data import UNITS, Move, Moves, Spot, Unit
 from optimizer.models.rolling_stock.wagons.rooms import weight
 from optimizer.result import Solution
 
@@ -207,28 +207,34 @@ def _has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, ends: tuple[s
     return any(graph.way((ends[0], a), (ends[1], b)) is not None for a in gauges for b in gauges)
 
 
-def _room_left(moves: Moves, solution: Solution) -> dict[tuple[str, str, int], dict[str, float]]:
+def _room_left(moves: Moves, solution: Solution) -> dict[tuple[str, str, int], dict[Unit, float]]:
     """(link, side, day) -> room that a plan leaves, by unit; only where something passes."""
-    sides: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, bool], ...]] = {}
-    for move in (*moves.loaded, *moves.empty):
-        if moves.link_room and any(link in moves.link_room for link, _ in move.way.links):
-            sides[move.wagon_id, move.way.path] = move.way.links
-    room: dict[tuple[str, str, int], dict[str, float]] = {}
-    for run in solution["runs"].to_dict("records") if sides else ():
-        kind = moves.types[run["wagon_id"]]
-        for link, backward in sides.get((run["wagon_id"], tuple(run["path"])), ()):
-            if link not in moves.link_room:
-                continue
-            limits = moves.link_room[link].limit
-            key = link, str(backward), int(run["depart_day"])
-            rest = room.setdefault(key, {unit: float(limit) for unit, limit in limits.items()})
-            for unit in limits:
-                rest[unit] -= float(weight(kind, run["kind"] == "loaded", unit)) * int(run["wagons"])
+    limits = {link: {unit: float(most) for unit, most in room.limit.items()} for link, room in moves.link_room.items()}
+    sides: dict[tuple[str, tuple[str, ...]], list[tuple[str, bool]]] = {}
+    for move in (*moves.loaded, *moves.empty) if limits else ():
+        if scarce := [side for side in move.way.links if side[0] in limits]:
+            sides[move.wagon_id, move.way.path] = scarce
+    takes = {
+        (kind.wagon_id, loaded): {unit: float(weight(kind, loaded, unit)) for unit in UNITS}
+        for kind in moves.types.values()
+        for loaded in (False, True)
+    }
+    room: dict[tuple[str, str, int], dict[Unit, float]] = {}
+    runs = solution["runs"]
+    columns = (runs[name] for name in ("wagon_id", "path", "depart_day", "kind", "wagons"))
+    for wagon_id, path, day, kind, wagons in zip(*columns, strict=True) if sides else ():
+        for link, backward in sides.get((wagon_id, tuple(path)), ()):
+            key = link, str(backward), int(day)
+            if key not in room:
+                room[key] = dict(limits[link])
+            rest = room[key]
+            for unit in rest:
+                rest[unit] -= takes[wagon_id, kind == "loaded"][unit] * int(wagons)
     return room
 
 
 def _no_train(
-    moves: Moves, order_id: str, mine: Sequence[Move], room: Mapping[tuple[str, str, int], Mapping[str, float]]
+    moves: Moves, order_id: str, mine: Sequence[Move], room: Mapping[tuple[str, str, int], Mapping[Unit, float]]
 ) -> str:
     """Names the sections that leave no room for one more wagon, where that holds for every run of every day."""
     full: set[str] = set()
@@ -247,7 +253,7 @@ def _no_train(
 
 
 def _is_full(
-    moves: Moves, room: Mapping[tuple[str, str, int], Mapping[str, float]], move: Move, key: tuple[str, str, int]
+    moves: Moves, room: Mapping[tuple[str, str, int], Mapping[Unit, float]], move: Move, key: tuple[str, str, int]
 ) -> bool:
     kind, limits = moves.types[move.wagon_id], moves.link_room[key[0]].limit
     rest = room.get(key, {unit: float(limit) for unit, limit in limits.items()})

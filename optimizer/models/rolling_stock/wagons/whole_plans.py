@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from optimizer.models.rolling_stock.wagons.flows import TypeNetworks
@@ -44,7 +46,7 @@ def plan_from(search: Search, amounts: Amounts, wagons: Array, passes: int = MOS
     assert prices is not None
     if search.over():
         return
-    insertion = _routed(search, amounts, wagons)
+    insertion = routed(search, amounts, wagons)
     if insertion is not None:
         search.offer(insertion.plan())
         if not passes:
@@ -58,10 +60,14 @@ def plan_from(search: Search, amounts: Amounts, wagons: Array, passes: int = MOS
     _improve_orders(search, insertion, passes)
 
 
-def _routed(search: Search, amounts: Amounts, wagons: Array) -> Insertion | None:
-    """A plan of loads routed at once; dearer tolls, round by round, where a yard or link stays too full."""
+def routed(search: Search, amounts: Amounts, wagons: Array, over: Callable[[], bool] | None = None) -> Insertion | None:
+    """A plan of loads routed at once; dearer tolls, round by round, where a yard or link stays too full.
+
+    Empty runs on offer are those near the values of the bound, and those of ``amounts``.
+    """
     lay, prices = search.layout, search.prices
     assert prices is not None
+    over = over or search.over
     known = near_the_values(search, amounts.empty > USED)
     networks = TypeNetworks(lay, known)
     link_usd, yard_usd = prices.link_usd.copy(), prices.yard_usd.copy()
@@ -69,13 +75,13 @@ def _routed(search: Search, amounts: Amounts, wagons: Array) -> Insertion | None
     _, link, takes = expand(lay.empty_links, np.arange(len(lay.empty_usd)))
     np.maximum.at(heaviest, link, takes)
     for more_usd in TOLLS_USD:
-        if search.over():
+        if over():
             break
         tolled = search.bounds.tolled(link_usd, yard_usd)
         found, flows = route_tolled(networks, wagons, tolled)
         used = np.asarray((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
         insertion = Insertion(lay, lay.possible, _kept_moves(search, used[:, None]), idle=False)
-        if insertion.take(found, flows, known, tolled, prices, search.over):
+        if insertion.take(found, flows, known, tolled, prices, over):
             return insertion
         full_links, full_yards = insertion.too_full()
         link_usd += full_links * more_usd / heaviest[:, None]
