@@ -18,6 +18,7 @@ PROGRAMS = {
     "transshipment-ladder": "benchmarks.transshipment_ladder",
     "job-shop": "benchmarks.job_shop",
     "rolling-stock": "benchmarks.rolling_stock",
+    "replanning": "benchmarks.replanning",
     "circulation": "benchmarks.circulation",
 }
 """Name on the command line -> module."""

@@ -99,13 +99,14 @@ def _peer_note(options: argparse.Namespace) -> str:
 def _peers(options: argparse.Namespace) -> None:
     """The engine beside the compact programmes on generated fleets, each with the same time."""
     for rung in options.peers.split(","):
-        problem = _rung(rung, options.seed)
+        problem = rung_problem(rung, options.seed)
         ways = (("engine", "highs", solve_by_parts), *WAYS)
         rows = [_peer(problem, way, options) for way in ways]
         print_table(f"Rung {rung}, seed {options.seed}", PEER_COLUMNS, rows, _peer_note(options))
 
 
-def _rung(rung: str, seed: int) -> RollingStock:
+def rung_problem(rung: str, seed: int) -> RollingStock:
+    """A generated fleet; L runs on the reference network."""
     network = apply_scenario(read_instance(INSTANCES / "kazakhstan-pakistan"), None) if rung == "L" else None
     return RollingStock(apply_scenario(wagon_ladder(rung, seed, network=network), "base"))  # type: ignore[arg-type]
 
@@ -114,7 +115,7 @@ def _ladder(options: argparse.Namespace) -> None:
     """The engine on generated fleets: when the last bound and the plans within 3% and 1% came, and where it ended."""
     rows: list[tuple[object, ...]] = []
     for rung in options.rungs.split(","):
-        problem = _rung(rung, options.seed)
+        problem = rung_problem(rung, options.seed)
         seen: list[Progress] = []
         start = time.perf_counter()
         outcome = solve_engine(

@@ -22,6 +22,7 @@ from optimizer.errors import ResultError, UsageError
 from optimizer.models.family import News, SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons import resuming
 from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
 from optimizer.models.rolling_stock.wagons.replan import replan
 from optimizer.result import Solution, Status
@@ -123,6 +124,17 @@ def test_a_fleet_of_hundreds(ladder: tuple[RollingStock, Any]) -> None:
     assert len(again.options["closures"]) == 2
     same, _ = opt.replan(problem, old, 4, closures=[f"{link}:4-6"], time_limit_s=40)
     assert same.solution["runs"].equals(new.solution["runs"])
+
+
+def test_many_runs_gone_are_routed_anew(ladder: tuple[RollingStock, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, old = ladder
+    link = f"{busiest(old.solution, 4)}:4-9"
+    one, _ = opt.replan(problem, old, 4, closures=[link], time_limit_s=40)
+    monkeypatch.setattr(resuming, "MANY_GONE", 1)
+    monkeypatch.setattr(resuming, "_carried_on", None)  # it is not needed
+    new, _ = opt.replan(problem, old, 4, closures=[link], time_limit_s=40)
+    assert new.bound <= min(one.cost, new.cost)
+    assert new.cost <= 1.02 * one.cost
 
 
 def test_dear_changes_move_less(ladder: tuple[RollingStock, Any]) -> None:

@@ -19,6 +19,9 @@ from optimizer.models.rolling_stock.wagons.rounding import WholePlan, breaks_rul
 from optimizer.models.rolling_stock.wagons.unserved import tell_unserved
 from optimizer.result import Outcome, Progress, Status, relative_gap
 
+NAMED = 5
+"""Yards that are named at most."""
+
 
 class Search:
     """Best plan and bound so far, within the limits of a run."""
@@ -105,7 +108,8 @@ def nothing_moves(problem: RollingStock) -> Outcome:
 
 def no_time(moves: Moves) -> tuple[str, ...]:
     """Why a search of a running plan ends with none, though there may be one."""
-    yards = ", ".join(moves.overfilled())
+    full = moves.overfilled()
+    yards = ", ".join(full[:NAMED]) + (f" and {len(full) - NAMED} more" if len(full) > NAMED else "")
     return (f"the wagons under way overfill the yards of {yards} unless they move on, and the time was over before a "
             "plan that moves them was found; give it more time",)  # fmt: skip
 
