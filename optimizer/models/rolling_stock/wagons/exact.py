@@ -265,24 +265,30 @@ def plan_tables(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[S
 
 def plan_cost(moves: Moves, runs: dict[tuple[Move, int], int], on_hire: dict[State, int]) -> Fraction:
     """Exact cost of chosen runs and hires, USD."""
-    cost, change = moves.owed_usd, dict.fromkeys(((k, p, t) for k, v in moves.types.items() for p, t in v.supply), 0)
+    # Whole numbers are added up first: a sum of so many fractions takes its time.
+    cost, nights = moves.owed_usd, defaultdict[tuple[str, Spot], int](int)
+    wagons, loads = defaultdict[Move, int](int), defaultdict[tuple[str, str], int](int)
+
+    def stands_from(wagon_id: str, place: Spot, day: int, units: int) -> None:
+        if day < moves.days:
+            nights[wagon_id, place] += units * (moves.days - day)
+
     for kind in moves.types.values():
         for (place, day), units in kind.supply.items():
-            change[kind.wagon_id, place, day] += units
-    left = {order.order_id: order.quantity_t for order in moves.orders.values()}
+            stands_from(kind.wagon_id, place, day, units)
     for (move, day), count in runs.items():
-        cost += move.usd * count
-        change[move.wagon_id, move.start, day] = change.get((move.wagon_id, move.start, day), 0) - count
-        arrival = move.wagon_id, move.end, day + move.days
-        change[arrival] = change.get(arrival, 0) + count
+        wagons[move] += count
+        stands_from(move.wagon_id, move.start, day, -count)
+        stands_from(move.wagon_id, move.end, day + move.days, count)
         if move.order_id:
-            left[move.order_id] -= moves.types[move.wagon_id].load_t * count
+            loads[move.order_id, move.wagon_id] += count
     for (wagon_id, place, day), units in on_hire.items():
         cost += moves.types[wagon_id].hire_usd * units
-        change[wagon_id, place, day] = change.get((wagon_id, place, day), 0) + units
-        if day + 1 < moves.days:
-            change[wagon_id, place, day + 1] = change.get((wagon_id, place, day + 1), 0) - units
-    for (wagon_id, place, day), units in change.items():
-        if day < moves.days:
-            cost += moves.types[wagon_id].night_usd[place] * units * (moves.days - day)
+        stands_from(wagon_id, place, day, units)
+        stands_from(wagon_id, place, day + 1, -units)
+    cost += sum((move.usd * count for move, count in wagons.items()), Fraction(0))
+    cost += sum((moves.types[k].night_usd[place] * units for (k, place), units in nights.items()), Fraction(0))
+    left = {order.order_id: order.quantity_t for order in moves.orders.values()}
+    for (order_id, wagon_id), count in loads.items():
+        left[order_id] -= moves.types[wagon_id].load_t * count
     return cost + sum(moves.orders[o].unserved_usd * max(Fraction(0), tonnes) for o, tonnes in left.items())
