@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.errors import ResultError, UsageError
 from optimizer.models.family import News, SolveOptions
 from optimizer.models.rolling_stock import FAMILY
+from optimizer.models.rolling_stock.collector import collector_paused
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons import resuming
 from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
@@ -176,6 +178,17 @@ def test_a_stop_while_wagons_under_way_overfill_a_yard_is_told_in_words(limit_s:
     assert "the wagons under way overfill the yards of b unless they move on" in found.outcome.conflicts[0]
     assert found.sentences == ["no plan was found in time; why is said below"]
     assert replan(problem, old[0], News(1, ("ab:2",), cost=old[1]), SolveOptions()).outcome.solution is not None
+
+
+def test_the_collector_goes_on_after_a_pause_whatever_happens() -> None:
+    @collector_paused()
+    def fails() -> None:
+        raise UsageError(str(gc.isenabled()))
+
+    assert gc.isenabled()
+    with pytest.raises(UsageError, match="False"):
+        fails()
+    assert gc.isenabled()
 
 
 def test_words_for_news_that_do_not_fit(ladder: tuple[RollingStock, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.models.family import Explanation, Family, Inquiry, News, Replanned, SolveOptions
+from optimizer.models.rolling_stock.collector import collector_paused
 from optimizer.models.rolling_stock.problem import SOLUTION_TABLES, RollingStock
 from optimizer.result import Outcome, Solution, Violation
 
@@ -44,6 +45,7 @@ def _crosscheck(problem: RollingStock, options: SolveOptions) -> Outcome:
     return solve_crosscheck(problem, options)
 
 
+@collector_paused()
 def _verify(problem: RollingStock, solution: Solution, cost: float | None = None) -> tuple[Violation, ...]:
     if problem.stock == "locomotives":
         from optimizer.models.rolling_stock.locomotives.verify import verify_trains

@@ -11,6 +11,7 @@ from typing import Any
 from optimizer.data.columns import is_blank
 from optimizer.errors import UsageError
 from optimizer.models.rolling_stock.closures import calendar
+from optimizer.models.rolling_stock.collector import collector_paused
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import Place, RouteBook, Way, exact
 from optimizer.models.rolling_stock.wagons.data import Move, Moves, Orders, Spot, WagonType, Wear
@@ -32,6 +33,7 @@ class OutOfTimeError(Exception):
     """Laying out the moves was cut short."""
 
 
+@collector_paused()
 def wagon_moves(
     problem: RollingStock,
     book: RouteBook | None = None,

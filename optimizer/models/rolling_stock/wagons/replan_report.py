@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optimizer.models.family import News, Table
+from optimizer.models.rolling_stock.collector import collector_paused
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.report import place_names
 from optimizer.result import Outcome, Solution, Status
@@ -20,6 +21,7 @@ ORDER_COLUMNS = ("order", "from", "to", "what changes", "was", "is", "why")
 WAYS = ("as planned", "other way", "other day", "not sent", "instead", "empty as planned", "no more", "new")
 
 
+@collector_paused()
 def changes(problem: RollingStock, old: Solution, found: Outcome, news: News) -> tuple[list[str], list[Table]]:
     """Sentences and tables of what is new from the day of the news on."""
     new = found.solution

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from optimizer.models.rolling_stock.collector import collector_paused
 from optimizer.models.rolling_stock.wagons.bounds import Prices
 from optimizer.models.rolling_stock.wagons.bounds_kernels import fit_loads
 from optimizer.models.rolling_stock.wagons.engine import FIRST_STEPS, LONGER, SLOW_SHARE, is_small, relax_rounds
@@ -69,6 +70,7 @@ class Rest:
     orders: set[int] = field(default_factory=set)
 
 
+@collector_paused()
 def rest_of(layout: Layout, residues: Residues, commodity: Mapping[str, str], solution: Solution) -> Rest | None:
     """What a plan does from the first day of ``layout`` on; None when it moves wagons that are not there."""
     lay, moves = layout, layout.moves

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.collector import collector_paused
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.bounds import Bounds, Prices
 from optimizer.models.rolling_stock.wagons.exact import plan_cost, plan_tables
@@ -114,6 +115,7 @@ def no_time(moves: Moves) -> tuple[str, ...]:
             "plan that moves them was found; give it more time",)  # fmt: skip
 
 
+@collector_paused()
 def outcome(search: Search) -> Outcome:
     """Tables of the best plan, with its exact cost."""
     if not np.isfinite(search.cost):
