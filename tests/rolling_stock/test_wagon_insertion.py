@@ -46,8 +46,8 @@ def arcs_out_of_kilter(insertion: Insertion) -> int:
             for move in range(net.start[site], net.start[site + 1]):
                 if day + net.length[move] < lay.days:
                     end = net.to[move] * lay.days + day + net.length[move]
-                    reduced = net.cost[move, day] + flow.value[state] - flow.value[end]
-                    bad += (reduced < 0 and not flow.closed[move, day]) or (reduced > 0 and flow.run[move, day] > 0)
+                    reduced = net.cost[day, move] + flow.value[state] - flow.value[end]
+                    bad += (reduced < 0 and not flow.closed[day, move]) or (reduced > 0 and flow.run[day, move] > 0)
     return int(bad)
 
 

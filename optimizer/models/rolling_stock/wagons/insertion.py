@@ -64,7 +64,7 @@ class Insertion:
         self.layout = layout
         self.moves = np.arange(len(layout.empty_usd)) if moves is None else moves
         self.net = _network(layout, self.moves)
-        self.flow = (_start if idle else _empty_flow)(layout, self.net, possible[self.moves])
+        self.flow = (_start if idle else _empty_flow)(layout, self.net, possible[self.moves].T)
         thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
         self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
         self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
@@ -88,14 +88,10 @@ class Insertion:
         -------
         Whether every rule is kept; the plan is of no use otherwise.
         """
-        lay, flow = self.layout, self.flow
+        flow = self.flow
         self.charge(tolled)
-        flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
-            wagons, flows.empty[self.moves], flows.hire, flows.stand
-        )  # fmt: skip
-        flow.value[: lay.num_states] = np.floor(prices.value * SCALE)
-        self._fill_rooms()
-        settle_values(self.net, flow, known[self.moves], SETTLING_SWEEPS)
+        self._put(wagons, flows, prices.value)
+        settle_values(self.net, flow, np.ascontiguousarray(known[self.moves].T), SETTLING_SWEEPS)
         if flows.missing.any() or (self._relieve(over) and not self._unload_links(prices, over)):
             return False
         self.mend(over)
@@ -106,13 +102,9 @@ class Insertion:
 
         Only without a plan so far (``idle=False``).
         """
-        lay, flow = self.layout, self.flow
-        flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
-            wagons, flows.empty[self.moves], flows.hire, flows.stand
-        )  # fmt: skip
-        flow.value[: lay.num_states] = np.floor(value * SCALE)
-        self._fill_rooms()
-        if not settle_values(self.net, flow, lay.possible[self.moves], SETTLING_SWEEPS):
+        self._put(wagons, flows, value)
+        possible = np.ascontiguousarray(self.layout.possible[self.moves].T)
+        if not settle_values(self.net, self.flow, possible, SETTLING_SWEEPS):
             self.mend(over)
 
     def carry(self, tail: int, head: int, units: int) -> tuple[int, list[int]]:
@@ -160,7 +152,7 @@ class Insertion:
 
     def charge(self, tolled: Tolled) -> None:
         """Other costs of runs and nights; :meth:`mend` then makes the flows optimal."""
-        self.net.cost[:] = _whole(tolled.empty_usd[self.moves])
+        self.net.cost[:] = _whole(tolled.empty_usd[self.moves]).T
         self.net.night[:] = _whole(tolled.night_usd).ravel()
         self.net.usd[:] = _whole(tolled.choice_usd)
 
@@ -168,20 +160,26 @@ class Insertion:
         """Bring all flows back to least cost."""
         mend(self.net, self.flow, over)
 
-    def _fill_rooms(self) -> None:
+    def _put(self, wagons: Array, flows: Flows, value: Array) -> None:
+        """Take loads, flows and values over, and fill rooms with them."""
         lay, flow, net = self.layout, self.flow, self.net
+        flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
+            wagons, flows.empty[self.moves].T, flows.hire, flows.stand
+        )  # fmt: skip
+        flow.value[: lay.num_states] = np.floor(value * SCALE)
         used = np.flatnonzero(flow.wagons)
         loaded, link, takes = expand(lay.choice_links, lay.choice_move[used])
-        move, day = np.nonzero(flow.run)
+        day, move = np.nonzero(flow.run)
+        np.add.at(flow.arriving, net.to[move] * lay.days + day + net.length[move], flow.run[day, move])
         empty, empty_link, empty_takes = expand(lay.empty_links, self.moves[move])
         use = np.zeros((len(lay.link_limit), lay.days), dtype=np.int64)
         np.add.at(use, (link, lay.choice_day[used][loaded]), _taken(takes) * flow.wagons[used][loaded])
-        np.add.at(use, (empty_link, day[empty]), _taken(empty_takes) * flow.run[move, day][empty])
+        np.add.at(use, (empty_link, day[empty]), _taken(empty_takes) * flow.run[day, move][empty])
         room = flow.free[: use.size].reshape(use.shape)
         before, room[:] = room.copy(), room - use
         shut = (before >= net.enough[:, None]) & (room < net.enough[:, None])
         for at, on_day in zip(*np.nonzero(shut), strict=True):
-            np.add.at(flow.closed[:, on_day], net.user[net.user_start[at] : net.user_start[at + 1]], 1)
+            np.add.at(flow.closed[on_day], net.user[net.user_start[at] : net.user_start[at + 1]], 1)
         in_yard = yard_use(lay, flow.stand).astype(np.int64)
         flow.free[use.size :] -= in_yard.ravel()
 
@@ -234,7 +232,7 @@ class Insertion:
         """A copy of the plan."""
         flow = self.flow
         flows = Flows.none(self.layout)
-        flows.empty[self.moves] = flow.run
+        flows.empty[self.moves] = flow.run.T
         flows.hire[:], flows.stand[:] = flow.hired, flow.stand
         return WholePlan(flow.wagons.copy(), flows, plan_usd(self.layout, flow.wagons, flows))
 
@@ -301,7 +299,7 @@ def _network(layout: Layout, moves: Array) -> Network:
         hire=np.where(hired, _whole(np.where(hired, lay.site_hire_usd, 0.0)), -1),
         yard=np.where(lay.site_yard >= 0, (len(lay.link_limit) + lay.site_yard) * lay.days, -1),
         start=np.searchsorted(begin, sites), to=end, origin=begin, length=lay.empty_days[moves],
-        cost=_whole(np.repeat(lay.empty_usd[moves][:, None], lay.days, axis=1)),
+        cost=_whole(np.repeat(lay.empty_usd[moves][None, :], lay.days, axis=0)),
         in_start=np.searchsorted(end[by_end], sites), in_move=by_end,
         link_start=_pointers(column, len(moves)), link=link * lay.days, link_takes=takes,
         user_start=np.searchsorted(link[by_link], np.arange(len(lay.link_limit) + 1)), user=column[by_link],
@@ -331,7 +329,7 @@ def _start(layout: Layout, net: Network, possible: Array) -> Flow:
     value = np.full((layout.num_sites, layout.days), -float(FAR))
     hire = np.where(net.hire < 0, np.inf, net.hire.astype(float))
     night = net.night.reshape(value.shape).astype(float)
-    toll = np.where(possible, net.cost.astype(float), np.inf)
+    toll = np.ascontiguousarray(np.where(possible, net.cost.astype(float), np.inf).T)
     raise_values(value, layout.days, net.first, night, hire, net.start, net.to, net.length, toll)
     flow.value[:states] = np.maximum(value, -1e12).ravel()
     if supply_all(net, flow, layout.supply):
@@ -343,13 +341,13 @@ def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
     lay, states, days = layout, layout.num_states, layout.days
     nodes = states + len(lay.load_t)
     room = np.floor(lay.link_limit * 1000 + 1e-6).astype(np.int64)
-    closed = (~possible).astype(np.int16)
+    closed = np.ascontiguousarray(~possible).astype(np.int16)  # (days, e)
     for link in np.flatnonzero(room < net.enough):
-        np.add.at(closed, net.user[net.user_start[link] : net.user_start[link + 1]], 1)
+        np.add.at(closed, (slice(None), net.user[net.user_start[link] : net.user_start[link + 1]]), 1)
     return Flow(
         value=np.zeros(nodes, dtype=np.int64), stand=np.zeros(states, dtype=np.int64),
         hired=np.zeros(states, dtype=np.int64),
-        run=np.zeros(possible.shape, dtype=np.int32), closed=closed,
+        run=np.zeros(possible.shape, dtype=np.int32), arriving=np.zeros(states, dtype=np.int64), closed=closed,
         free=np.concatenate([np.repeat(room, days), np.repeat(lay.yard_room, days)]).astype(np.int64),
         wagons=np.zeros(len(lay.choice_usd), dtype=np.int64),
         distance=np.full(nodes, FAR, dtype=np.int64), parent_kind=np.zeros(nodes, dtype=np.int8),

@@ -33,7 +33,8 @@ def _change(net: Network, flow: Flow, kind: int, move: int, kept: int, amount: i
     elif kind == HIRE:
         flow.hired[kept] += amount
     else:
-        flow.run[move, kept % net.days] += amount
+        flow.run[kept % net.days, move] += amount
+        flow.arriving[net.to[move] * net.days + kept % net.days + net.length[move]] += amount
     low, high, yard = slots(net, kind, move, kept)
     if yard >= 0:
         use_slot(net, flow, yard, amount)
@@ -45,7 +46,7 @@ def _change(net: Network, flow: Flow, kind: int, move: int, kept: int, amount: i
 def _amount(net: Network, flow: Flow, kind: int, move: int, kept: int) -> int:  # pragma: no cover
     if kind == NIGHT:
         return int(flow.stand[kept])
-    return int(flow.hired[kept]) if kind == HIRE else int(flow.run[move, kept % net.days])
+    return int(flow.hired[kept]) if kind == HIRE else int(flow.run[kept % net.days, move])
 
 
 @njit(cache=True)
@@ -121,13 +122,13 @@ def mend_sites(net: Network, flow: Flow, low: int, high: int) -> int:  # pragma:
             for move in range(net.start[site], net.start[site + 1]):
                 if day + net.length[move] < days:
                     head = net.to[move] * days + day + net.length[move]
-                    reduced = net.cost[move, day] + value[state] - value[head]
-                    if reduced < 0 and not flow.closed[move, day]:
+                    reduced = net.cost[day, move] + value[state] - value[head]
+                    if reduced < 0 and not flow.closed[day, move]:
                         found += 1
-                        _mend_arc(net, flow, RUN, move, state, head, state, net.cost[move, day])
-                    elif reduced > 0 and flow.run[move, day] > 0:
+                        _mend_arc(net, flow, RUN, move, state, head, state, net.cost[day, move])
+                    elif reduced > 0 and flow.run[day, move] > 0:
                         found += 1
-                        _unwind_arc(net, flow, RUN, move, state, head, state, net.cost[move, day])
+                        _unwind_arc(net, flow, RUN, move, state, head, state, net.cost[day, move])
     return found
 
 
@@ -137,7 +138,7 @@ def settle_values(net: Network, flow: Flow, known: np.ndarray, sweeps: int) -> b
     Lower the values until every arc is in kilter, flows as they are; False after so many sweeps.
 
     Label correcting over the days, there and back in turn, on the arcs on which the flows cost least: empty runs that
-    are ``known`` (e, days). With others there may be no such values, and they are for :func:`mend_sites`.
+    are ``known`` (days, e). With others there may be no such values, and they are for :func:`mend_sites`.
     """
     days, value = net.days, flow.value
     for sweep in range(sweeps):
@@ -165,14 +166,14 @@ def settle_values(net: Network, flow: Flow, known: np.ndarray, sweeps: int) -> b
                         value[after] = value[state] - cost
                         changed = True
                 for move in range(net.start[site], net.start[site + 1]):
-                    if day + net.length[move] >= days or not known[move, day]:
+                    if day + net.length[move] >= days or not known[day, move]:
                         continue
-                    head, cost = net.to[move] * days + day + net.length[move], net.cost[move, day]
+                    head, cost = net.to[move] * days + day + net.length[move], net.cost[day, move]
                     if value[state] + cost < value[head]:
-                        if not flow.closed[move, day]:
+                        if not flow.closed[day, move]:
                             value[head] = value[state] + cost
                             changed = True
-                    elif flow.run[move, day] > 0 and value[head] - cost < value[state]:
+                    elif flow.run[day, move] > 0 and value[head] - cost < value[state]:
                         value[state] = value[head] - cost
                         changed = True
         if not changed:
@@ -207,9 +208,9 @@ def relieve(net: Network, flow: Flow, low: int, high: int) -> int:  # pragma: no
             for i in range(net.user_start[link], net.user_start[link + 1]):
                 move = net.user[i]
                 state = net.origin[move] * days + day
-                while flow.free[slot] < 0 and flow.run[move, day] > 0:
+                while flow.free[slot] < 0 and flow.run[day, move] > 0:
                     takes = max(1, net.user_takes[i])
-                    most = min(flow.run[move, day], -(flow.free[slot] // takes))
+                    most = min(flow.run[day, move], -(flow.free[slot] // takes))
                     head = net.to[move] * days + day + net.length[move]
                     if not _send_elsewhere(net, flow, RUN, move, state, head, most):
                         break

@@ -1,7 +1,7 @@
 """Compiled: the residual network of all wagon types, shortest ways in it, and flows moved along them.
 
 State ``site * days + day``, one node behind the horizon for each type. Arcs are nights, days on hire, and empty runs
-(move, day), never listed: a state knows its site and day. ``value`` is a potential: every open arc has
+(day, move), never listed: a state knows its site and day. ``value`` is a potential: every open arc has
 ``cost + value(tail) - value(head) >= 0``, arcs with flow have 0 or less. Arcs of a full yard or train path are
 closed; one that opens again with a negative reduced cost stays out until its flow is mended.
 
@@ -34,7 +34,7 @@ class Network(NamedTuple):
     to: np.ndarray  # (e,)
     origin: np.ndarray  # (e,)
     length: np.ndarray  # (e,)
-    cost: np.ndarray  # (e, days)
+    cost: np.ndarray  # (days, e): the runs of a site on a day lie together
     in_start: np.ndarray  # (n + 1,)
     in_move: np.ndarray  # (e,) moves by site reached
     link_start: np.ndarray  # (e + 1,)
@@ -59,8 +59,9 @@ class Flow(NamedTuple):
     value: np.ndarray  # (nodes,)
     stand: np.ndarray  # (states,)
     hired: np.ndarray  # (states,)
-    run: np.ndarray  # (e, days)
-    closed: np.ndarray  # (e, days) full links on the way
+    run: np.ndarray  # (days, e)
+    arriving: np.ndarray  # (states,) wagons on empty runs that end there
+    closed: np.ndarray  # (days, e) full links on the way
     free: np.ndarray  # (slots,)
     wagons: np.ndarray  # (c,)
     distance: np.ndarray  # (nodes,)
@@ -189,15 +190,19 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
             arrive = day + net.length[move]
             if arrive < days:
                 end = net.to[move] * days + arrive
-                reduced = net.cost[move, day] + worth - value[end]
-                if reduced >= here and reduced < flow.distance[end] and flow.closed[move, day] == 0:
+                reduced = net.cost[day, move] + worth - value[end]
+                if reduced >= here and reduced < flow.distance[end] and flow.closed[day, move] == 0:
                     _relax(flow, end, reduced, RUN, move, node)
+        arriving = flow.arriving[node]
         for i in range(net.in_start[site], net.in_start[site + 1]):
+            if arriving == 0:
+                break
             move = net.in_move[i]
             left = day - net.length[move]
-            if left >= 0 and flow.run[move, left] > 0:
+            if left >= 0 and flow.run[left, move] > 0:
+                arriving -= flow.run[left, move]
                 begin = net.origin[move] * days + left
-                reduced = worth - net.cost[move, left] - value[begin]
+                reduced = worth - net.cost[left, move] - value[begin]
                 if reduced >= here:
                     _relax(flow, begin, reduced, RUN + 3, move, node)
     return FAR
@@ -237,7 +242,7 @@ def use_slot(net: Network, flow: Flow, slot: int, amount: int) -> None:  # pragm
     change = int(before >= enough and before - amount < enough) - int(before < enough and before - amount >= enough)
     if change:
         for i in range(net.user_start[link], net.user_start[link + 1]):
-            flow.closed[net.user[i], day] += change
+            flow.closed[day, net.user[i]] += change
 
 
 @njit(cache=True)
@@ -255,7 +260,7 @@ def push(net: Network, flow: Flow, source: int, target: int, most: int) -> int: 
             elif kind == HIRE + 3:
                 amount = min(amount, flow.hired[before])
             else:
-                amount = min(amount, flow.run[move, tail % days])
+                amount = min(amount, flow.run[tail % days, move])
         else:
             low, high, yard = slots(net, kind, move, before)
             if yard >= 0:
@@ -286,7 +291,8 @@ def _move_along(net: Network, flow: Flow, source: int, target: int, amount: int)
             # The arc leads back a day: it is kept at the state it reaches.
             flow.hired[before if sign < 0 else node] += sign * amount
         else:
-            flow.run[move, tail % days] += sign * amount
+            flow.run[tail % days, move] += sign * amount
+            flow.arriving[before if sign < 0 else node] += sign * amount
         low, high, yard = slots(net, kind, move, tail)
         if yard >= 0:
             use_slot(net, flow, yard, sign * amount)
