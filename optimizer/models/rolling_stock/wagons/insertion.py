@@ -26,7 +26,7 @@ from optimizer.models.rolling_stock.wagons.insertion_kernels import (
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.wagons.mending_kernels import mend_sites, relieve, settle_values
 from optimizer.models.rolling_stock.wagons.programme import yard_use
-from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, Flow, Network
+from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, Ball, Flow, Network
 from optimizer.models.rolling_stock.wagons.rounding import WholePlan, drop_from_link
 
 BATCH = 100
@@ -170,6 +170,7 @@ class Insertion:
         used = np.flatnonzero(flow.wagons)
         loaded, link, takes = expand(lay.choice_links, lay.choice_move[used])
         day, move = np.nonzero(flow.run)
+        np.add.at(flow.leaving, net.origin[move] * lay.days + day, flow.run[day, move])
         np.add.at(flow.arriving, net.to[move] * lay.days + day + net.length[move], flow.run[day, move])
         empty, empty_link, empty_takes = expand(lay.empty_links, self.moves[move])
         use = np.zeros((len(lay.link_limit), lay.days), dtype=np.int64)
@@ -347,13 +348,20 @@ def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
     return Flow(
         value=np.zeros(nodes, dtype=np.int64), stand=np.zeros(states, dtype=np.int64),
         hired=np.zeros(states, dtype=np.int64),
-        run=np.zeros(possible.shape, dtype=np.int32), arriving=np.zeros(states, dtype=np.int64), closed=closed,
+        run=np.zeros(possible.shape, dtype=np.int32), arriving=np.zeros(states, dtype=np.int64),
+        leaving=np.zeros(states, dtype=np.int64), closed=closed,
         free=np.concatenate([np.repeat(room, days), np.repeat(lay.yard_room, days)]).astype(np.int64),
         wagons=np.zeros(len(lay.choice_usd), dtype=np.int64),
-        distance=np.full(nodes, FAR, dtype=np.int64), parent_kind=np.zeros(nodes, dtype=np.int8),
-        parent_move=np.zeros(nodes, dtype=np.int32), parent=np.zeros(nodes, dtype=np.int64),
-        seen=np.zeros(nodes, dtype=np.int64), heap=np.zeros(nodes, dtype=np.int64),
-        place=np.full(nodes, -1, dtype=np.int64), sizes=np.zeros(2, dtype=np.int64),
+        near=_ball(nodes), far=_ball(nodes), met=np.zeros(2, dtype=np.int64),
+    )  # fmt: skip
+
+
+def _ball(nodes: int) -> Ball:
+    whole = [np.zeros(nodes, dtype=np.int64) for _ in range(3)]
+    return Ball(
+        distance=np.full(nodes, FAR, dtype=np.int64), kind=np.zeros(nodes, dtype=np.int8),
+        move=np.zeros(nodes, dtype=np.int32), parent=whole[0], seen=whole[1], heap=whole[2],
+        place=np.full(nodes, -1, dtype=np.int64), sizes=np.zeros(3, dtype=np.int64),
     )  # fmt: skip
 
 

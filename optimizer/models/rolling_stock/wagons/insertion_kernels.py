@@ -9,8 +9,7 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
     FAR,
     Flow,
     Network,
-    clear,
-    lower_seen,
+    settle,
     push,
     shortest,
     use_slot,
@@ -30,13 +29,12 @@ def load(net: Network, flow: Flow, choice: int, most: int, limit: int) -> int:  
         most = min(most, flow.free[net.choice_link[i] + day] // net.choice_takes[i])
     if most <= 0:
         return 0
-    clear(flow)
     _on_links(net, flow, choice, most)  # kept free before the way there is sought: it may pass the same links
     done = 0
     if shortest(net, flow, net.head[choice], net.tail[choice], limit) != FAR:
         done = push(net, flow, net.head[choice], net.tail[choice], most)
     else:
-        lower_seen(flow, limit + 1)
+        settle(flow, limit + 1)
     _on_links(net, flow, choice, done - most)
     return done
 
@@ -44,9 +42,8 @@ def load(net: Network, flow: Flow, choice: int, most: int, limit: int) -> int:  
 @njit(cache=True)
 def unload(net: Network, flow: Flow, choice: int, most: int, limit: int) -> int:  # pragma: no cover
     """Take up to ``most`` wagons off a loaded run that give up at most ``limit`` of its price each; how many."""
-    clear(flow)
     if shortest(net, flow, net.tail[choice], net.head[choice], limit) == FAR:
-        lower_seen(flow, limit + 1)
+        settle(flow, limit + 1)
         return 0
     done = push(net, flow, net.tail[choice], net.head[choice], min(most, flow.wagons[choice]))
     _on_links(net, flow, choice, -done)
@@ -88,7 +85,6 @@ def supply_all(net: Network, flow: Flow, supply: np.ndarray) -> bool:  # pragma:
 def carry(net: Network, flow: Flow, tail: int, head: int, left: int) -> int:  # pragma: no cover
     """Send wagons from one node to another the cheapest way; how many find none."""
     while left > 0:
-        clear(flow)
         if shortest(net, flow, tail, head, FAR - 1) == FAR:
             break
         done = push(net, flow, tail, head, left)
@@ -181,7 +177,7 @@ def improve_orders(
                 done = 0
                 if taken:
                     tonnes -= taken * choice_load[off]
-                    paid = before - flow.distance[net.head[off]]
+                    paid = before - flow.met[0]
                     now = tonnes + choice_load[on] * taken
                     change = penalty[o] * (max(0, quantity[o] - now) - base) / 1000 / taken
                     limit = min(farthest, int(paid - price(net, flow, on) - change) - least_gain)

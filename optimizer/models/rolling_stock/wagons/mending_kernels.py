@@ -16,8 +16,7 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
     RUN,
     Flow,
     Network,
-    clear,
-    lower_seen,
+    settle,
     push,
     shortest,
     slots,
@@ -34,6 +33,7 @@ def _change(net: Network, flow: Flow, kind: int, move: int, kept: int, amount: i
         flow.hired[kept] += amount
     else:
         flow.run[kept % net.days, move] += amount
+        flow.leaving[kept] += amount
         flow.arriving[net.to[move] * net.days + kept % net.days + net.length[move]] += amount
     low, high, yard = slots(net, kind, move, kept)
     if yard >= 0:
@@ -66,9 +66,8 @@ def _mend_arc(
             room = min(room, flow.free[net.link[i] + tail % net.days] // net.link_takes[i])
         if room <= 0:
             return
-        clear(flow)
         if shortest(net, flow, head, tail, -reduced - 1) == FAR:
-            lower_seen(flow, -reduced)
+            settle(flow, -reduced)
             return
         done = push(net, flow, head, tail, room)
         if not done:
@@ -86,9 +85,8 @@ def _unwind_arc(
         amount = _amount(net, flow, kind, move, kept)
         if reduced <= 0 or amount == 0:
             return
-        clear(flow)
         if shortest(net, flow, tail, head, reduced - 1) == FAR:
-            lower_seen(flow, reduced)
+            settle(flow, reduced)
             return
         done = push(net, flow, tail, head, amount)
         if not done:
@@ -186,7 +184,6 @@ def _send_elsewhere(
     net: Network, flow: Flow, kind: int, move: int, tail: int, head: int, most: int
 ) -> int:  # pragma: no cover
     """Take wagons off a full arc, whatever another way costs; how many."""
-    clear(flow)
     if shortest(net, flow, tail, head, FAR - 1) == FAR:
         return 0
     done = push(net, flow, tail, head, most)
