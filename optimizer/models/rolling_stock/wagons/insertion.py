@@ -24,9 +24,9 @@ from optimizer.models.rolling_stock.wagons.insertion_kernels import (
     unload,
 )
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
-from optimizer.models.rolling_stock.wagons.mending_kernels import mend_sites, relieve, settle_values
+from optimizer.models.rolling_stock.wagons.mending_kernels import change, mend_sites, relieve, settle_values
 from optimizer.models.rolling_stock.wagons.programme import yard_use
-from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, Ball, Flow, Network
+from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, NIGHT, RUN, Ball, Flow, Network
 from optimizer.models.rolling_stock.wagons.rounding import WholePlan, drop_from_link
 
 BATCH = 100
@@ -92,7 +92,7 @@ class Insertion:
         self.charge(tolled)
         self._put(wagons, flows, prices.value)
         settle_values(self.net, flow, np.ascontiguousarray(known[self.moves].T), SETTLING_SWEEPS)
-        if flows.missing.any() or (self._relieve(over) and not self._unload_links(prices, over)):
+        if flows.missing.any() or (self._relieve(over) and not (self._unload(prices, over) or self._turn_back(over))):
             return False
         self.mend(over)
         return True
@@ -192,7 +192,7 @@ class Insertion:
             left += relieve(self.net, self.flow, low, min(len(self.flow.free), low + SLOTS))
         return left
 
-    def _unload_links(self, prices: Prices, over: Callable[[], bool]) -> bool:
+    def _unload(self, prices: Prices, over: Callable[[], bool]) -> bool:
         """Take the loads that pay least off links that are too full; whether none, and no yard, stays so."""
         flow, full = self.flow, self.too_full()[0]
         for link, day in zip(*np.nonzero(full), strict=True):
@@ -203,6 +203,28 @@ class Insertion:
             for choice in np.flatnonzero(wagons < flow.wagons):
                 while (many := flow.wagons[choice] - wagons[choice]) > 0:
                     if not unload(self.net, flow, int(choice), int(many), FAR - 1):
+                        break
+        return not (flow.free < 0).any()
+
+    def _turn_back(self, over: Callable[[], bool]) -> bool:
+        """Take empty wagons off links and out of yards that are too full, with the loads that wait for them."""
+        net, flow, days = self.net, self.flow, self.layout.days
+        for slot in np.flatnonzero(flow.free < 0):
+            place, day = divmod(int(slot), days)
+            kind, some = NIGHT, np.flatnonzero(net.yard == slot - day)
+            if place < len(self.layout.link_limit):
+                kind, some = RUN, net.user[net.user_start[place] : net.user_start[place + 1]]
+            for each in some:
+                state = int(net.origin[each] if kind == RUN else each) * days + day
+                last = len(flow.stand) + int(net.kind[each]) if kind == NIGHT and day + 1 == days else state + 1
+                head = int(net.to[each]) * days + day + int(net.length[each]) if kind == RUN else last
+                amount = flow.run[day, each] if kind == RUN else flow.stand[state]
+                while flow.free[slot] < 0 and amount > 0 and not over():
+                    change(net, flow, kind, int(each), state, -1)
+                    amount -= 1
+                    left, _ = self.carry(state, head, 1)
+                    if left:
+                        change(net, flow, kind, int(each), state, 1)
                         break
         return not (flow.free < 0).any()
 
@@ -344,7 +366,7 @@ def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
     room = np.floor(lay.link_limit * 1000 + 1e-6).astype(np.int64)
     closed = np.ascontiguousarray(~possible).astype(np.int16)  # (days, e)
     for link in np.flatnonzero(room < net.enough):
-        np.add.at(closed, (slice(None), net.user[net.user_start[link] : net.user_start[link + 1]]), 1)
+        np.add.at(closed.T, net.user[net.user_start[link] : net.user_start[link + 1]], 1)
     return Flow(
         value=np.zeros(nodes, dtype=np.int64), stand=np.zeros(states, dtype=np.int64),
         hired=np.zeros(states, dtype=np.int64),

@@ -9,8 +9,8 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
     FAR,
     Flow,
     Network,
-    settle,
     push,
+    settle,
     shortest,
     use_slot,
 )

@@ -16,8 +16,8 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
     RUN,
     Flow,
     Network,
-    settle,
     push,
+    settle,
     shortest,
     slots,
     use_slot,
@@ -25,7 +25,7 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
 
 
 @njit(cache=True)
-def _change(net: Network, flow: Flow, kind: int, move: int, kept: int, amount: int) -> None:  # pragma: no cover
+def change(net: Network, flow: Flow, kind: int, move: int, kept: int, amount: int) -> None:  # pragma: no cover
     """Wagons more on an arc; ``kept``: the state its flow is kept at."""
     if kind == NIGHT:
         flow.stand[kept] += amount
@@ -72,7 +72,7 @@ def _mend_arc(
         done = push(net, flow, head, tail, room)
         if not done:
             return
-        _change(net, flow, kind, move, kept, done)
+        change(net, flow, kind, move, kept, done)
 
 
 @njit(cache=True)
@@ -91,7 +91,7 @@ def _unwind_arc(
         done = push(net, flow, tail, head, amount)
         if not done:
             return
-        _change(net, flow, kind, move, kept, -done)
+        change(net, flow, kind, move, kept, -done)
 
 
 @njit(cache=True)
@@ -187,7 +187,7 @@ def _send_elsewhere(
     if shortest(net, flow, tail, head, FAR - 1) == FAR:
         return 0
     done = push(net, flow, tail, head, most)
-    _change(net, flow, kind, move, tail, -done)
+    change(net, flow, kind, move, tail, -done)
     return done
 
 

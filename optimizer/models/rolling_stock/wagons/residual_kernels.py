@@ -166,7 +166,7 @@ def shortest(net: Network, flow: Flow, source: int, target: int, limit: int) -> 
     near, far, met = flow.near, flow.far, flow.met
     _clear(near)
     _clear(far)
-    met[0] = FAR
+    met[0], limit = FAR, min(limit, FAR - 1)
     _find(near, far, met, source, 0, -1, -1, -1)
     _find(far, near, met, target, 0, -1, -1, -1)
     while True:
