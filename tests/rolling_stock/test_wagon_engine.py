@@ -17,7 +17,7 @@ from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.wagons import diving, engine, windows
+from optimizer.models.rolling_stock.wagons import engine, windows
 from optimizer.models.rolling_stock.wagons.bounds import Bounds
 from optimizer.models.rolling_stock.wagons.bounds_kernels import cheapest_loads, fit_loads
 from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
@@ -76,7 +76,6 @@ def test_gradient_steps_keep_bound_and_rules(drawn: Any) -> None:
         patch.setattr(windows, "WINDOW_DAYS", 2)
         patch.setattr(engine, "FIRST_STEPS", 100)
         patch.setattr(engine, "MORE_STEPS", 100)
-        patch.setattr(diving, "STEPS", 50)
         outcome = solve_by_parts(problem, SolveOptions())
     assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
     assert outcome.bound is not None

@@ -20,7 +20,9 @@ from optimizer.models.rolling_stock.wagons.flows import SCALE, TypeNetworks
 from optimizer.models.rolling_stock.wagons.insertion import Insertion, mend
 from optimizer.models.rolling_stock.wagons.layout import Layout, lay_out
 from optimizer.models.rolling_stock.wagons.moves import wagon_moves
+from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, settle
 from optimizer.models.rolling_stock.wagons.rounding import breaks_rules, round_loads, route_all, route_tolled
+from optimizer.models.rolling_stock.wagons.ways_kernels import shortest
 
 EASY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -70,6 +72,61 @@ def test_flows_stay_optimal_and_values_bound(corridor: Any, seed: int) -> None:
     slack = 1e-6 * max(1.0, optimum)
     assert Bounds(layout).prices(*insertion.values()).bound <= optimum + slack
     assert optimum <= plan.usd + slack or moves.wear  # plans with maintenance are left to the exact method
+
+
+def residual_arcs(insertion: Insertion) -> np.ndarray:
+    """(arcs, 3) tail, head and reduced cost of what is open, and of what has flow, backwards; none below 0."""
+    lay, net, flow = insertion.layout, insertion.net, insertion.flow
+    arcs: list[tuple[int, int, int]] = []
+
+    def add(tail: int, head: int, cost: int, is_open: bool, amount: int) -> None:
+        reduced = int(cost + flow.value[tail] - flow.value[head])
+        arcs.extend([(tail, head, reduced)] * (is_open and reduced >= 0))
+        arcs.extend([(head, tail, -reduced)] * (amount > 0 and reduced <= 0))
+
+    for site in range(lay.num_sites):
+        for day in range(int(lay.site_first[site]), lay.days):
+            state = site * lay.days + day
+            after = state + 1 if day + 1 < lay.days else int(lay.num_states + lay.site_type[site])
+            room = net.yard[site] < 0 or flow.free[net.yard[site] + day] > 0
+            add(state, after, int(net.night[state]), bool(room), int(flow.stand[state]))
+            if net.hire[site] >= 0:
+                add(after, state, int(net.hire[site]), True, int(flow.hired[state]))
+            for move in range(net.start[site], net.start[site + 1]):
+                if day + net.length[move] < lay.days:
+                    end = int(net.to[move]) * lay.days + day + int(net.length[move])
+                    add(state, end, int(net.cost[day, move]), not flow.closed[day, move], int(flow.run[day, move]))
+    return np.array(arcs)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ways_found_from_both_ends_are_shortest(seed: int) -> None:
+    """Against Bellman and Ford; values stay in kilter whatever a search has found out, and there may be no way."""
+    problem = RollingStock(apply_scenario(wagon_ladder("S", seed, orders=60, wagons=90), "base"))
+    layout = lay_out(wagon_moves(problem))
+    insertion = Insertion(layout, layout.possible)
+    insertion.improve(np.arange(layout.num_orders), never)
+    rng = np.random.default_rng(seed)
+    found = 0
+    for _ in range(25):
+        site = int(rng.integers(layout.num_sites))
+        same = np.flatnonzero(layout.site_type == layout.site_type[site])
+        source, target = (int(rng.choice(same)) * layout.days + int(rng.integers(layout.days)) for _ in range(2))
+        arcs, way = residual_arcs(insertion), np.full(len(insertion.flow.value), FAR)
+        way[source] = 0
+        while True:
+            shorter = way.copy()
+            np.minimum.at(shorter, arcs[:, 1], np.minimum(way[arcs[:, 0]] + arcs[:, 2], FAR))
+            if (shorter == way).all():
+                break
+            way = shorter
+        limit = int(rng.choice([FAR, 50_000]))
+        length = shortest(insertion.net, insertion.flow, source, target, limit)
+        assert length == (way[target] if way[target] <= limit else FAR)
+        found += length < FAR
+        settle(insertion.flow, length if length < FAR else min(limit + 1, FAR))
+        assert not arcs_out_of_kilter(insertion)
+    assert found > 5
 
 
 def without_rooms(layout: Layout) -> None:

@@ -6,8 +6,6 @@ import numpy as np
 from numba import njit
 
 CLOSE = 1e-9
-NEARLY = 0.02
-"""Share of a wagon that gradient steps leave by mistake."""
 
 
 @njit(cache=True)
@@ -209,40 +207,3 @@ def fit_loads(
                 break
             wagons[at] += sign
             tonnes += sign * load_t[choice_type[at]]
-
-
-@njit(cache=True)
-def round_orders(
-    wish: np.ndarray,
-    choice_start: np.ndarray,
-    choice_type: np.ndarray,
-    load_t: np.ndarray,
-    most_t: np.ndarray,
-) -> np.ndarray:  # pragma: no cover
-    """
-    (c,) whole wagons near ``wish``, each order's tonnes kept as nearly as whole wagons and its limit allow.
-
-    All are rounded down; what is cut off is made up for by wagons where most was, each for at least half a load.
-    """
-    wagons = np.zeros(len(wish), np.int64)
-    for o in range(len(most_t)):
-        low, high = choice_start[o], choice_start[o + 1]
-        part, cut_t, tonnes = np.zeros(high - low), 0.0, 0.0
-        for c in range(low, high):
-            load = load_t[choice_type[c]]
-            wagons[c] = int(wish[c] + NEARLY)
-            part[c - low] = max(0.0, wish[c] - wagons[c])
-            cut_t += part[c - low] * load
-            tonnes += wagons[c] * load
-        for at in np.argsort(-part):
-            load = load_t[choice_type[low + at]]
-            if part[at] > NEARLY and cut_t >= load / 2 and tonnes + load <= most_t[o] + CLOSE:
-                wagons[low + at] += 1
-                cut_t -= load
-                tonnes += load
-        while tonnes > most_t[o] + CLOSE:
-            for c in range(low, high):
-                if wagons[c] > 0 and tonnes > most_t[o] + CLOSE:
-                    wagons[c] -= 1
-                    tonnes -= load_t[choice_type[c]]
-    return wagons

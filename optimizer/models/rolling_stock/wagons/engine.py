@@ -16,12 +16,11 @@ import numpy as np
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.wagons.diving import dive
 from optimizer.models.rolling_stock.wagons.layout import Layout
 from optimizer.models.rolling_stock.wagons.moves import Moves
 from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
 from optimizer.models.rolling_stock.wagons.relaxation import Relaxation
-from optimizer.models.rolling_stock.wagons.rounding import keep_to_links, round_loads
+from optimizer.models.rolling_stock.wagons.rounding import round_loads
 from optimizer.models.rolling_stock.wagons.search import Search, moves_in_time, nothing_moves, outcome
 from optimizer.models.rolling_stock.wagons.whole_plans import plan_from
 from optimizer.models.rolling_stock.wagons.windows import search_windows
@@ -34,7 +33,7 @@ INTERIOR_STATES, INTERIOR_ORDERS = 12_000, 4_000
 MOST_ROUNDS = 6
 FIRST_ROUNDS, FIRST_STEPS = 4, 600
 MORE_ROUNDS, LAST_ROUNDS, MORE_STEPS = 6, 2, 1_000
-"""Rounds of gradient steps, and steps of each: before the first plan; for the prices; for amounts to dive from."""
+"""Rounds of gradient steps, and steps of each: before the first plan; for the prices; for the amounts."""
 SLOW_SHARE, SLOW_ROUNDS = 5e-4, 3
 """Rounds end when so many each raise the bound by at most this share."""
 INTERIOR_SHARE = 0.8
@@ -122,7 +121,7 @@ def relax_rounds(search: Search, relaxation: Relaxation) -> Amounts | None:
 
 
 def _approach(search: Search, relaxation: Relaxation) -> None:
-    """Gradient steps and a plan of loads rounded at once; then more steps, and a plan of loads made whole by dives."""
+    """Gradient steps and a plan of rounded loads; then more steps, and a plan that is made better."""
     lay = search.layout
     solved = _gradient_rounds(search, relaxation, None, FIRST_ROUNDS, FIRST_STEPS)
     if solved is None or search.prices is None or search.over():
@@ -131,9 +130,7 @@ def _approach(search: Search, relaxation: Relaxation) -> None:
     solved = _gradient_rounds(search, relaxation, solved, MORE_ROUNDS, MORE_STEPS) or solved
     solved = _gradient_rounds(search, relaxation, solved, LAST_ROUNDS, MORE_STEPS, keep_weight=True) or solved
     if not search.over():
-        wagons, amounts = dive(relaxation, solved, search.limits, search.over)
-        keep_to_links(lay, wagons, search.prices)
-        plan_from(search, amounts, wagons)
+        plan_from(search, solved.amounts, round_loads(lay, solved.amounts.choice, search.prices))
 
 
 def _gradient_rounds(

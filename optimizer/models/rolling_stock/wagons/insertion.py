@@ -26,7 +26,8 @@ from optimizer.models.rolling_stock.wagons.insertion_kernels import (
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.wagons.mending_kernels import change, mend_sites, relieve, settle_values
 from optimizer.models.rolling_stock.wagons.programme import yard_use
-from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, NIGHT, RUN, Ball, Flow, Network
+from optimizer.models.rolling_stock.wagons.residual import WIDE_STATES, empty_flow, network, taken, whole
+from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, NIGHT, RUN, Flow, Network
 from optimizer.models.rolling_stock.wagons.rounding import WholePlan, drop_from_link
 
 BATCH = 100
@@ -38,11 +39,8 @@ SETTLING_SWEEPS = 300
 """Sweeps over the days in which values follow new flows; searches do the rest."""
 MOST_WAITING = 50
 """Loaded runs that are asked, one by one, to give up a wagon."""
-WIDE_STATES = 12_000
 WIDE, NARROW = (1e6, 50), (400.0, 6)
-"""Up to so many states and above: largest detour of the flows around a change, USD, and tries in vain of an order."""
-NEAREST, NEAREST_DEPOTS = 12, 20
-"""Empty moves kept: from and to each site so many nearest sites, and hire places among so many nearest."""
+"""Largest detour of the flows around a change, USD, and tries in vain of an order, by the size of the network."""
 
 
 class Insertion:
@@ -63,8 +61,8 @@ class Insertion:
     def __init__(self, layout: Layout, possible: Array, moves: Array | None = None, idle: bool = True) -> None:
         self.layout = layout
         self.moves = np.arange(len(layout.empty_usd)) if moves is None else moves
-        self.net = _network(layout, self.moves)
-        self.flow = (_start if idle else _empty_flow)(layout, self.net, possible[self.moves].T)
+        self.net = network(layout, self.moves)
+        self.flow = (_start if idle else empty_flow)(layout, self.net, possible[self.moves].T)
         thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
         self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
         self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
@@ -152,9 +150,9 @@ class Insertion:
 
     def charge(self, tolled: Tolled) -> None:
         """Other costs of runs and nights; :meth:`mend` then makes the flows optimal."""
-        self.net.cost[:] = _whole(tolled.empty_usd[self.moves]).T
-        self.net.night[:] = _whole(tolled.night_usd).ravel()
-        self.net.usd[:] = _whole(tolled.choice_usd)
+        self.net.cost[:] = whole(tolled.empty_usd[self.moves]).T
+        self.net.night[:] = whole(tolled.night_usd).ravel()
+        self.net.usd[:] = whole(tolled.choice_usd)
 
     def mend(self, over: Callable[[], bool] = lambda: False) -> None:
         """Bring all flows back to least cost."""
@@ -174,8 +172,8 @@ class Insertion:
         np.add.at(flow.arriving, net.to[move] * lay.days + day + net.length[move], flow.run[day, move])
         empty, empty_link, empty_takes = expand(lay.empty_links, self.moves[move])
         use = np.zeros((len(lay.link_limit), lay.days), dtype=np.int64)
-        np.add.at(use, (link, lay.choice_day[used][loaded]), _taken(takes) * flow.wagons[used][loaded])
-        np.add.at(use, (empty_link, day[empty]), _taken(empty_takes) * flow.run[day, move][empty])
+        np.add.at(use, (link, lay.choice_day[used][loaded]), taken(takes) * flow.wagons[used][loaded])
+        np.add.at(use, (empty_link, day[empty]), taken(empty_takes) * flow.run[day, move][empty])
         room = flow.free[: use.size].reshape(use.shape)
         before, room[:] = room.copy(), room - use
         shut = (before >= net.enough[:, None]) & (room < net.enough[:, None])
@@ -286,68 +284,9 @@ def mend(net: Network, flow: Flow, over: Callable[[], bool] = lambda: False) -> 
             return
 
 
-def _whole(usd: Array) -> Array:
-    return np.rint(usd * SCALE).astype(np.int64)
-
-
-def near_moves(layout: Layout) -> Array:
-    """Numbers of the empty moves between near sites, and to hire places; all moves of a small network."""
-    lay = layout
-    if lay.num_states <= WIDE_STATES:
-        return np.arange(len(lay.empty_usd))
-    depot = np.isfinite(lay.site_hire_usd)[lay.empty_to]
-    kept = np.zeros(len(lay.empty_usd), dtype=bool)
-    for ends in (lay.empty_from, lay.empty_to):
-        order = np.lexsort((lay.empty_usd, ends))
-        rank = np.zeros(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order)) - np.searchsorted(ends[order], ends[order])
-        kept |= (rank < NEAREST) | depot & (rank < NEAREST_DEPOTS)
-    return np.flatnonzero(kept)
-
-
-def _network(layout: Layout, moves: Array) -> Network:
-    lay, sites = layout, np.arange(layout.num_sites + 1)
-    begin, end = lay.empty_from[moves], lay.empty_to[moves]
-    column, link, takes = expand(lay.empty_links, moves)
-    takes, enough = _taken(takes), np.ones(len(lay.link_limit), dtype=np.int64)
-    np.maximum.at(enough, link, takes)
-    by_link = np.argsort(link, kind="stable")
-    loaded, loaded_link, loaded_takes = expand(lay.choice_links, lay.choice_move)
-    by_end = np.argsort(end, kind="stable")
-    hired = np.isfinite(lay.site_hire_usd)
-    return Network(
-        days=lay.days, sites=lay.num_sites, kind=lay.site_type,
-        kind_start=np.searchsorted(lay.site_type, np.arange(len(lay.load_t) + 1)),
-        first=lay.site_first, night=_whole(np.repeat(lay.site_night_usd, lay.days)),
-        hire=np.where(hired, _whole(np.where(hired, lay.site_hire_usd, 0.0)), -1),
-        yard=np.where(lay.site_yard >= 0, (len(lay.link_limit) + lay.site_yard) * lay.days, -1),
-        start=np.searchsorted(begin, sites), to=end, origin=begin, length=lay.empty_days[moves],
-        cost=_whole(np.repeat(lay.empty_usd[moves][None, :], lay.days, axis=0)),
-        in_start=np.searchsorted(end[by_end], sites), in_move=by_end,
-        link_start=_pointers(column, len(moves)), link=link * lay.days, link_takes=takes,
-        user_start=np.searchsorted(link[by_link], np.arange(len(lay.link_limit) + 1)), user=column[by_link],
-        user_takes=takes[by_link],
-        enough=enough,
-        tail=lay.choice_tail,
-        head=np.where(lay.choice_head < 0, lay.num_states + lay.choice_type, lay.choice_head),
-        usd=_whole(lay.choice_usd), choice_day=lay.choice_day,
-        choice_link_start=_pointers(loaded, len(lay.choice_usd)), choice_link=loaded_link * lay.days,
-        choice_takes=_taken(loaded_takes),
-    )  # fmt: skip
-
-
-def _taken(weight: Array) -> Array:
-    """Thousandths of a wagon, tonne or metre; rounded up, as limits are rounded down, but for errors of their sums."""
-    return np.maximum(1, np.ceil(weight * 1000 - 1e-6)).astype(np.int64)
-
-
-def _pointers(rows: Array, count: int) -> Array:
-    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int64)
-
-
 def _start(layout: Layout, net: Network, possible: Array) -> Flow:
     """No loads: every wagon goes the cheapest way to the end of the horizon, or stands where types are in the way."""
-    flow = _empty_flow(layout, net, possible)
+    flow = empty_flow(layout, net, possible)
     states = layout.num_states
     value = np.full((layout.num_sites, layout.days), -float(FAR))
     hire = np.where(net.hire < 0, np.inf, net.hire.astype(float))
@@ -360,36 +299,9 @@ def _start(layout: Layout, net: Network, possible: Array) -> Flow:
     return _standing(layout, net, possible)
 
 
-def _empty_flow(layout: Layout, net: Network, possible: Array) -> Flow:
-    lay, states, days = layout, layout.num_states, layout.days
-    nodes = states + len(lay.load_t)
-    room = np.floor(lay.link_limit * 1000 + 1e-6).astype(np.int64)
-    closed = np.ascontiguousarray(~possible).astype(np.int16)  # (days, e)
-    for link in np.flatnonzero(room < net.enough):
-        np.add.at(closed.T, net.user[net.user_start[link] : net.user_start[link + 1]], 1)
-    return Flow(
-        value=np.zeros(nodes, dtype=np.int64), stand=np.zeros(states, dtype=np.int64),
-        hired=np.zeros(states, dtype=np.int64),
-        run=np.zeros(possible.shape, dtype=np.int32), arriving=np.zeros(states, dtype=np.int64),
-        leaving=np.zeros(states, dtype=np.int64), closed=closed,
-        free=np.concatenate([np.repeat(room, days), np.repeat(lay.yard_room, days)]).astype(np.int64),
-        wagons=np.zeros(len(lay.choice_usd), dtype=np.int64),
-        near=_ball(nodes), far=_ball(nodes), met=np.zeros(2, dtype=np.int64),
-    )  # fmt: skip
-
-
-def _ball(nodes: int) -> Ball:
-    whole = [np.zeros(nodes, dtype=np.int64) for _ in range(3)]
-    return Ball(
-        distance=np.full(nodes, FAR, dtype=np.int64), kind=np.zeros(nodes, dtype=np.int8),
-        move=np.zeros(nodes, dtype=np.int32), parent=whole[0], seen=whole[1], heap=whole[2],
-        place=np.full(nodes, -1, dtype=np.int64), sizes=np.zeros(3, dtype=np.int64),
-    )  # fmt: skip
-
-
 def _standing(layout: Layout, net: Network, possible: Array) -> Flow:
     """Nothing moves: every wagon stands where it is, worth its nights to the end of the horizon; then mended."""
-    flow, days = _empty_flow(layout, net, possible), layout.days
+    flow, days = empty_flow(layout, net, possible), layout.days
     flow.hired[:] = layout.kept_on_hire
     stand = layout.supply.reshape(layout.num_sites, days).cumsum(axis=1) + flow.hired.reshape(-1, days)
     flow.stand[:] = stand.ravel()

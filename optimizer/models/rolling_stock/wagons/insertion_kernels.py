@@ -11,9 +11,9 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
     Network,
     push,
     settle,
-    shortest,
     use_slot,
 )
+from optimizer.models.rolling_stock.wagons.ways_kernels import shortest
 
 
 @njit(cache=True)

@@ -18,10 +18,10 @@ from optimizer.models.rolling_stock.wagons.residual_kernels import (
     Network,
     push,
     settle,
-    shortest,
     slots,
     use_slot,
 )
+from optimizer.models.rolling_stock.wagons.ways_kernels import shortest
 
 
 @njit(cache=True)

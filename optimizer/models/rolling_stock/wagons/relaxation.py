@@ -123,26 +123,19 @@ class Relaxation:
         dual = np.array(solution.row_dual) if whole is None else np.zeros(len(programme.row_lower))
         return programme.read(lay, np.array(solution.col_value), dual)
 
-    def approach(
-        self,
-        start: Solved | None,
-        options: SolveOptions,
-        steps: int,
-        between: tuple[Array, Array] | None = None,
-        keep_weight: bool = False,
-    ) -> Solved:
+    def approach(self, start: Solved | None, options: SolveOptions, steps: int, keep_weight: bool = False) -> Solved:
         """
         Near the optimum of everything by steps of the primal-dual hybrid gradient method, from a start.
 
         For programmes too large for the interior point method (Applegate et al. 2021); a few per thousand off.
-        ``between`` are the least and largest wagons on the loaded runs (c,). Steps that go on with the primal weight of
-        the start bring amounts nearer to the rules, steps that find one anew the prices.
+        Steps that go on with the primal weight of the start bring amounts nearer to the rules, steps that find one
+        anew the prices.
         """
         from ortools.pdlp import solvers_pb2
         from ortools.pdlp.python import pdlp
 
         nothing, behind = Amounts.none(self.layout), np.zeros(self.layout.num_states)
-        programme = self._programme(self.everything(), nothing, behind, False, between)
+        programme = self._programme(self.everything(), nothing, behind, False, None)
         quadratic = pdlp.QuadraticProgram()
         quadratic.resize_and_initialize(programme.matrix.shape[1], programme.matrix.shape[0])
         quadratic.objective_vector = programme.cost

@@ -25,13 +25,14 @@ from optimizer.models.rolling_stock.wagons.bounds import Prices
 from optimizer.models.rolling_stock.wagons.bounds_kernels import fit_loads
 from optimizer.models.rolling_stock.wagons.engine import FIRST_STEPS, LONGER, SLOW_SHARE, is_small, relax_rounds
 from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows, plan_usd
-from optimizer.models.rolling_stock.wagons.insertion import Insertion, near_moves
+from optimizer.models.rolling_stock.wagons.insertion import Insertion
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout
 from optimizer.models.rolling_stock.wagons.moves import Moves, Spot
 from optimizer.models.rolling_stock.wagons.past import run_ends
 from optimizer.models.rolling_stock.wagons.price_tables import read_prices
 from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
 from optimizer.models.rolling_stock.wagons.relaxation import COMPANY_USD, Relaxation
+from optimizer.models.rolling_stock.wagons.residual import near_moves
 from optimizer.models.rolling_stock.wagons.residues import Residues
 from optimizer.models.rolling_stock.wagons.rounding import WholePlan, keep_to_links
 from optimizer.models.rolling_stock.wagons.search import Search

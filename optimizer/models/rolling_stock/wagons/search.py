@@ -22,6 +22,8 @@ from optimizer.result import Outcome, Progress, Status, relative_gap
 
 NAMED = 5
 """Yards that are named at most."""
+TELLING_SHARE, TELLING_LIMIT = 0.5, 0.1
+"""Time for tables and reasons of orders left behind, as a share of what laying out has taken; at most of the limit."""
 
 
 class Search:
@@ -39,10 +41,13 @@ class Search:
         self.prices: Prices | None = None
         self.layout: Layout = lay_out(self.moves)
         self.bounds = Bounds(self.layout)
+        laid_out_s = time.perf_counter() - self.started
+        self.telling_s = min(TELLING_SHARE * laid_out_s, TELLING_LIMIT * (options.time_limit_s or 0.0))
 
     def left_s(self) -> float | None:
+        """Seconds until the search has to end, so that there is time for tables and reasons."""
         limit = self.options.time_limit_s
-        return None if limit is None else limit - (time.perf_counter() - self.started)
+        return None if limit is None else limit - self.telling_s - (time.perf_counter() - self.started)
 
     def over(self) -> bool:
         left = self.left_s()

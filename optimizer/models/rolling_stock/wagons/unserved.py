@@ -58,8 +58,8 @@ def unserved_reasons(
     for move in moves.loaded:
         if move.order_id in left:
             mine[move.order_id].append(move)
-    room = {} if solution is None else _room_left(moves, solution)
-    fleet = _Fleet(moves)
+    room = None if solution is None else _Room(moves, solution)
+    fleet, book = _Fleet(moves), RouteBook(problem.corridor)
     reasons = {}
     for row in problem.table("orders").to_dict("records"):
         order_id = row["order_id"]
@@ -68,7 +68,7 @@ def unserved_reasons(
         if order_id not in moves.orders:
             reasons[order_id] = f"its last day, {row['due_day']}, was over when the plan was taken up"
             continue
-        reason = "" if mine[order_id] else _out_of_reach(problem, moves, row)
+        reason = "" if mine[order_id] else _out_of_reach(problem, book, moves, row)
         reason = reason or _no_train(moves, order_id, mine[order_id], room)
         price = None if prices is None else prices.get(order_id)
         if not reason and price is not None:
@@ -77,12 +77,11 @@ def unserved_reasons(
     return reasons
 
 
-def _out_of_reach(problem: RollingStock, moves: Moves, row: Mapping[str, Any]) -> str:
+def _out_of_reach(problem: RollingStock, book: RouteBook, moves: Moves, row: Mapping[str, Any]) -> str:
     """Why no run of any day serves an order: what keeps back the types that come nearest to it."""
     if not moves.orders[row["order_id"]].suited:
         return f"no wagon type suits {row['commodity_id']}"
     hindrances: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    book = RouteBook(problem.corridor)
     for wagon in problem.table("wagons").to_dict("records"):
         hindrances[hindrance(problem, book, moves, wagon, row)].append(wagon)
     suited = [wagon for kind in ("way", "late", "return") for wagon in hindrances[kind]]
@@ -207,54 +206,48 @@ def _has_way(book: RouteBook, wagon: Mapping[str, Any], form: str, ends: tuple[s
     return any(graph.way((ends[0], a), (ends[1], b)) is not None for a in gauges for b in gauges)
 
 
-def _room_left(moves: Moves, solution: Solution) -> dict[tuple[str, str, int], dict[Unit, float]]:
-    """(link, side, day) -> room that a plan leaves, by unit; only where something passes."""
-    limits = {link: {unit: float(most) for unit, most in room.limit.items()} for link, room in moves.link_room.items()}
-    sides: dict[tuple[str, tuple[str, ...]], list[tuple[str, bool]]] = {}
-    for move in (*moves.loaded, *moves.empty) if limits else ():
-        if scarce := [side for side in move.way.links if side[0] in limits]:
-            sides[move.wagon_id, move.way.path] = scarce
-    takes = {
-        (kind.wagon_id, loaded): {unit: float(weight(kind, loaded, unit)) for unit in UNITS}
-        for kind in moves.types.values()
-        for loaded in (False, True)
-    }
-    room: dict[tuple[str, str, int], dict[Unit, float]] = {}
-    runs = solution["runs"]
-    columns = (runs[name] for name in ("wagon_id", "path", "depart_day", "kind", "wagons"))
-    for wagon_id, path, day, kind, wagons in zip(*columns, strict=True) if sides else ():
-        for link, backward in sides.get((wagon_id, tuple(path)), ()):
-            key = link, str(backward), int(day)
-            if key not in room:
-                room[key] = dict(limits[link])
-            rest = room[key]
-            for unit in rest:
-                rest[unit] -= takes[wagon_id, kind == "loaded"][unit] * int(wagons)
-    return room
+class _Room:
+    """What a plan leaves of the day's trains: (link, side, day) -> room by unit, where something passes."""
+
+    def __init__(self, moves: Moves, solution: Solution) -> None:
+        self.takes = {
+            (kind.wagon_id, loaded): {unit: float(weight(kind, loaded, unit)) for unit in UNITS}
+            for kind in moves.types.values()
+            for loaded in (False, True)
+        }
+        self.limit = {
+            link: {u: float(most) for u, most in room.limit.items()} for link, room in moves.link_room.items()
+        }
+        self.left: dict[tuple[str, bool, int], dict[Unit, float]] = {}
+        sides: dict[tuple[str, tuple[str, ...]], list[tuple[str, bool]]] = {}
+        for move in (*moves.loaded, *moves.empty):
+            if scarce := [key for key in move.way.links if key[0] in self.limit]:
+                sides[move.wagon_id, move.way.path] = scarce
+        columns = (solution["runs"][name] for name in ("wagon_id", "path", "depart_day", "kind", "wagons"))
+        for wagon_id, path, day, kind, wagons in zip(*columns, strict=True) if sides else ():
+            takes = self.takes[wagon_id, kind == "loaded"]
+            for link, backward in sides.get((wagon_id, tuple(path)), ()):
+                rest = self.left.setdefault((link, backward, int(day)), dict(self.limit[link]))
+                for unit in rest:
+                    rest[unit] -= takes[unit] * int(wagons)
+
+    def is_full(self, move: Move, link: str, backward: bool, day: int) -> bool:
+        """Whether one wagon more of a loaded run does not fit."""
+        rest, takes = self.left.get((link, backward, day), self.limit[link]), self.takes[move.wagon_id, True]
+        return any(rest[unit] < takes[unit] - NOISE for unit in rest)
 
 
-def _no_train(
-    moves: Moves, order_id: str, mine: Sequence[Move], room: Mapping[tuple[str, str, int], Mapping[Unit, float]]
-) -> str:
+def _no_train(moves: Moves, order_id: str, mine: Sequence[Move], room: _Room | None) -> str:
     """Names the sections that leave no room for one more wagon, where that holds for every run of every day."""
+    if room is None:
+        return ""
     full: set[str] = set()
     for move in mine:
+        scarce = [key for key in move.way.links if key[0] in room.limit]
         for day in moves.departures(move):
-            tight = {
-                link
-                for link, backward in move.way.links
-                if link in moves.link_room and _is_full(moves, room, move, (link, str(backward), day))
-            }
+            tight = {link for link, backward in scarce if room.is_full(move, link, backward, day)}
             if not tight:
                 return ""
             full |= tight
     window = moves.orders[order_id].window
     return f"no path: trains on {', '.join(sorted(full))} are full on day {window[0]} to {window[-1]}" if full else ""
-
-
-def _is_full(
-    moves: Moves, room: Mapping[tuple[str, str, int], Mapping[Unit, float]], move: Move, key: tuple[str, str, int]
-) -> bool:
-    kind, limits = moves.types[move.wagon_id], moves.link_room[key[0]].limit
-    rest = room.get(key, {unit: float(limit) for unit, limit in limits.items()})
-    return any(rest[unit] < float(weight(kind, True, unit)) - NOISE for unit in limits)

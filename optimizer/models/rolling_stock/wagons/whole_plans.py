@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from optimizer.models.rolling_stock.wagons.flows import TypeNetworks
-from optimizer.models.rolling_stock.wagons.insertion import LEAST_GAIN_USD, Insertion, near_moves
-from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
+from optimizer.models.rolling_stock.wagons.insertion import Insertion
+from optimizer.models.rolling_stock.wagons.layout import Array, Layout
 from optimizer.models.rolling_stock.wagons.programme import Amounts
+from optimizer.models.rolling_stock.wagons.residual import near_moves
 from optimizer.models.rolling_stock.wagons.rounding import route_tolled
 from optimizer.models.rolling_stock.wagons.search import Search
 
@@ -17,8 +18,12 @@ MOST_PASSES = 20
 """Passes over all orders."""
 USED = 0.01
 """Wagons on an empty run of the relaxation from which it is on offer to a plan."""
-TOLLS_USD = (100.0, 400.0, 1600.0, 6400.0, 25_600.0, 0.0)
-"""More toll a wagon where links and yards stay too full, round by round; after the last, loads go on one by one."""
+TOLLS, TOLLS_AGAIN = (1.0, 0.8, 0.6, 0.3, 0.0), (0.9, 0.6, 0.3, 0.0)
+"""Share of the tolls, pass by pass, in the first turn and in those after it."""
+MOST_TURNS, LEAST_SHARE = 20, 2e-4
+"""Turns after the first; the last one is the first that gains less than such a share of the cost."""
+FIRST_GAIN_USD = 10.0
+"""Least gain of a change in passes while tolls fall."""
 NETWORK_USD = 60.0
 """Empty runs that cost at most this much more than the values they join are on offer to whole flows."""
 
@@ -40,53 +45,33 @@ def near_the_values(search: Search, further: Array) -> Array:
 
 def plan_from(search: Search, amounts: Amounts, wagons: Array, passes: int = MOST_PASSES) -> None:
     """
-    Whole loaded runs (c,) routed with the tolls of the relaxation, then changed, without tolls, while it pays.
+    Whole loaded runs (c,) routed with the tolls of the relaxation, then changed while it pays, at falling tolls.
     """
-    lay, prices = search.layout, search.prices
-    assert prices is not None
     if search.over():
         return
-    insertion = routed(search, amounts, wagons)
-    if insertion is not None:
-        search.offer(insertion.plan())
-        if not passes:
-            return
-        insertion.charge(search.bounds.tolled(0 * prices.link_usd, 0 * prices.yard_usd))
-        insertion.mend(search.over)
-    else:
-        insertion = Insertion(lay, lay.possible, _kept_moves(search, amounts.empty > USED))
+    tolled = routed(search, amounts, wagons)
+    insertion = tolled
+    if insertion is None:
+        insertion = Insertion(search.layout, search.layout.possible, _kept_moves(search, amounts.empty > USED))
         insertion.load(wagons, search.over)
     search.offer(insertion.plan())
-    _improve_orders(search, insertion, passes)
+    if passes:
+        _improve_orders(search, insertion, passes, tolled is not None)
 
 
 def routed(search: Search, amounts: Amounts, wagons: Array, over: Callable[[], bool] | None = None) -> Insertion | None:
-    """A plan of loads routed at once; dearer tolls, round by round, where a yard or link stays too full.
+    """A plan of loads routed at once, at costs with tolls; None where a yard or link stays too full.
 
     Empty runs on offer are those near the values of the bound, and those of ``amounts``.
     """
     lay, prices = search.layout, search.prices
     assert prices is not None
-    over = over or search.over
     known = near_the_values(search, amounts.empty > USED)
-    networks = TypeNetworks(lay, known)
-    link_usd, yard_usd = prices.link_usd.copy(), prices.yard_usd.copy()
-    heaviest = np.ones(len(lay.link_limit))
-    _, link, takes = expand(lay.empty_links, np.arange(len(lay.empty_usd)))
-    np.maximum.at(heaviest, link, takes)
-    for more_usd in TOLLS_USD:
-        if over():
-            break
-        tolled = search.bounds.tolled(link_usd, yard_usd)
-        found, flows = route_tolled(networks, wagons, tolled)
-        used = np.asarray((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
-        insertion = Insertion(lay, lay.possible, _kept_moves(search, used[:, None]), idle=False)
-        if insertion.take(found, flows, known, tolled, prices, over):
-            return insertion
-        full_links, full_yards = insertion.too_full()
-        link_usd += full_links * more_usd / heaviest[:, None]
-        yard_usd += full_yards * more_usd
-    return None
+    tolled = search.bounds.tolled(prices.link_usd, prices.yard_usd)
+    found, flows = route_tolled(TypeNetworks(lay, known), wagons, tolled)
+    used = np.asarray((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
+    insertion = Insertion(lay, lay.possible, _kept_moves(search, used[:, None]), idle=False)
+    return insertion if insertion.take(found, flows, known, tolled, prices, over or search.over) else None
 
 
 def _kept_moves(search: Search, used: Array) -> Array:
@@ -94,13 +79,29 @@ def _kept_moves(search: Search, used: Array) -> Array:
     return np.union1d(near_moves(search.layout), np.flatnonzero(used.any(axis=1)))
 
 
-def _improve_orders(search: Search, insertion: Insertion, passes: int) -> None:
-    """Passes over the orders by their first day, until one changes nothing."""
-    order = np.argsort(release_days(search.layout), kind="stable")
-    for least_gain_usd in (10.0, *[LEAST_GAIN_USD] * passes):
+def _improve_orders(search: Search, insertion: Insertion, passes: int, tolled: bool) -> None:
+    """Passes over the orders by their first day at falling tolls, again and again, then until one changes nothing.
+
+    At full tolls what does not pay for the room it takes makes way for what does. Tolls fall pass by pass, so the room
+    that is left goes to those who gain most by it; at plain costs it would go to whoever comes first.
+    """
+    prices, order = search.prices, np.argsort(release_days(search.layout), kind="stable")
+    assert prices is not None
+    for tolls in (TOLLS, *[TOLLS_AGAIN] * MOST_TURNS) if tolled else [(0.0,)]:
+        before = search.cost
+        for share in tolls:
+            if search.over():
+                return
+            insertion.charge(search.bounds.tolled(share * prices.link_usd, share * prices.yard_usd))
+            insertion.mend(search.over)
+            insertion.improve(order, search.over, FIRST_GAIN_USD)
+            search.offer(insertion.plan())
+        if search.cost > before * (1 - LEAST_SHARE):
+            break
+    for _ in range(passes):
         if search.over():
             break
-        moved = insertion.improve(order, search.over, least_gain_usd)
+        moved = insertion.improve(order, search.over)
         search.offer(insertion.plan())
-        if not moved and least_gain_usd == LEAST_GAIN_USD:
+        if not moved:
             break
