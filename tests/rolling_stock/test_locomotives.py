@@ -22,7 +22,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.locomotives.engine import search_trains
 from optimizer.models.rolling_stock.locomotives.exact import build_trains
-from optimizer.models.rolling_stock.locomotives.gauge import certified_bound
+from optimizer.models.rolling_stock.locomotives.relaxation import certified_bound
 from optimizer.models.rolling_stock.locomotives.trains import effort_kn, plan_trains, resistance_kn
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook

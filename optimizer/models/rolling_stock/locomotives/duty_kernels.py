@@ -294,3 +294,50 @@ def drop(work: Any, fleet: Any, state: Any, unit: int, a: int, b: int) -> None:
             kept += 1
     state.size[unit] = kept
     refresh(work, fleet, state, unit)
+
+
+@njit(cache=True, nogil=True)
+def take_off(work: Any, fleet: Any, state: Any, train: int) -> None:
+    """Take a train off all units."""
+    a, b = work.first[train], work.first[train + 1] - 1
+    for stage in range(a, b + 1):
+        while state.crews[stage]:
+            drop(work, fleet, state, state.crew[stage, 0], a, b)
+    state.running[train] = False
+
+
+@njit(cache=True, nogil=True)
+def is_hauled(work: Any, fleet: Any, state: Any, stage: int) -> bool:
+    """Whether the units of a stage are one of its consists."""
+    units = state.crews[stage]
+    if units == 0:
+        return False
+    kind, other = fleet.kind[state.crew[stage, 0]], fleet.kind[state.crew[stage, units - 1]]
+    if units == 2 and kind != other:
+        return bool(work.pair[stage, kind, other])
+    for member in range(units):
+        if fleet.kind[state.crew[stage, member]] != kind:
+            return False
+    return bool(units >= work.least[stage, kind])
+
+
+@njit(cache=True, nogil=True)
+def run_hauled(work: Any, fleet: Any, state: Any) -> None:
+    """Run the trains whose stages are all hauled, take off the others, and then those that units no longer reach."""
+    for train in range(work.cancel.size):
+        state.running[train] = True
+        for stage in range(work.first[train], work.first[train + 1]):
+            if not is_hauled(work, fleet, state, stage):
+                take_off(work, fleet, state, train)
+                break
+    broken = True
+    while broken:
+        broken = False
+        for unit in range(fleet.kind.size):
+            while state.usd[unit] >= BROKEN_USD and state.size[unit]:
+                broken = True
+                task = state.route[unit, state.size[unit] - 1]
+                if work.train[task] == NONE:
+                    drop(work, fleet, state, unit, task, task)
+                else:
+                    take_off(work, fleet, state, work.train[task])

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from fractions import Fraction
 
 from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.locomotives.clock import Clock
 from optimizer.models.rolling_stock.locomotives.exact import outcome_of, solve_trains
-from optimizer.models.rolling_stock.locomotives.gauge import Clock, GaugePart
+from optimizer.models.rolling_stock.locomotives.gauge import GaugePart
 from optimizer.models.rolling_stock.locomotives.trains import plan_trains
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.routes import RouteBook

@@ -1,51 +1,53 @@
 """The trains and locomotives of one gauge: duties unit by unit, a certified bound, neighbourhoods where they are small.
 
-1. **Duties** (:mod:`search`): trains in order of time, each with the consist that costs least; then trains
-   near to one another are taken off and put on again, by annealing. Every unit keeps its limits at any moment.
+1. **Duties** (:mod:`search`): trains in order of time, each with the consist that costs least; then some annealing.
+   Every unit keeps its limits at any moment.
 2. **Bound.** The relaxation by interior point. Prices y of its rows bound every plan, whatever solver they come from:
 
        sum y b + sum over columns of min(0, d_j) * (most of j),    d = c - A' y,   y of the right sign.
 
    Units whose kilometres run out are counted together in it, those fresh from a shop not at all.
-3. **Neighbourhoods**, where the programme is small: trains near to each other in time, or in time and place, are
-   planned anew by an integer programme; all others keep their consists, but not their locomotives, and light moves long
-   before or after theirs. As many trains are free as can be solved. Where that is all of them, the bound is that of the
-   programme, too. Where a unit of a plan then runs too far, what it did too much is forbidden to its group, in plans
-   but not in the bound.
+3. **Rounding.** Of the columns with small reduced cost, one day after another gets whole consists by an integer
+   programme in which later days are still fractional.
+4. **Neighbourhoods.** Trains near to each other in time, or in time and place, are planned anew by an integer programme
+   while all others keep their consists, but not their locomotives. As many trains are free as can be solved. Where that
+   is all of them, the bound is that of the programme, too.
+
+Plans of the programme are handed out to single units, which leave out what they cannot do, and mended by the search.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import highspy
 import numpy as np
-from scipy import sparse
+import numpy.typing as npt
 
-from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.locomotives.clock import Clock
 from optimizer.models.rolling_stock.locomotives.duties import UnitDuty, plan_columns, plan_cost, unit_duties
-from optimizer.models.rolling_stock.locomotives.exact import trains_running
-from optimizer.models.rolling_stock.locomotives.network import Floats, Ints
-from optimizer.models.rolling_stock.locomotives.programme import Programme, build_programme
+from optimizer.models.rolling_stock.locomotives.network import Floats, Ints, loco_networks
+from optimizer.models.rolling_stock.locomotives.programme import build_programme
+from optimizer.models.rolling_stock.locomotives.relaxation import Relaxed, certified_bound, linear_model
 from optimizer.models.rolling_stock.locomotives.search import DutySearch
 from optimizer.models.rolling_stock.locomotives.trains import Stage, TrainPlan, least_cost
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.result import Status, relative_gap
-from optimizer.solvers.highs import HighsOutcome, make_highs, run_highs
+from optimizer.solvers.highs import HighsOutcome, run_highs
 
-ROUNDS_A_TRAIN, ROUNDS_A_LOOK, FIRST_ROUNDS = 600, 20, 10
-"""Of the annealing: rounds in all and before the relaxation, by train, and between two looks at the clock."""
+FIRST_ROUNDS, ROUNDS_A_TRAIN, MEND_ROUNDS, ROUNDS_A_LOOK = 10, 300, 5, 20
+"""Of the annealing, by train: before the relaxation, where that cannot be rounded, and after a plan of which units left
+something out; and between two looks at the clock."""
 HOT_H, COLD_H = 8.0, 0.5
 """What a plan may cost more than the last one, in hours of the dearest unit: at first and at last."""
-SEARCH_SHARE = 0.7
-"""Of the time that is left: at most so much for the annealing where neighbourhoods follow."""
-SMALL_COLUMNS = 30_000
-"""Programmes up to this size are searched by neighbourhoods."""
-ANEW_H, FEW_COLUMNS = 10.0, 15_000
+SINGLE_TRAINS = 50
+"""Up to so many trains the programme tells units of limited kilometres apart."""
+ROUND_GAP, ROUND_SHARE, ROUND_DAYS = 2e-3, 0.7, 3
+"""Gap of each day that is rounded, share of the time for all days, and the part of it that one day may take."""
+SURE = 0.9
+"""Types of a consist with such a share in the relaxation are kept when it is rounded."""
+ROUND_H, ANEW_H, FEW_COLUMNS = 1.0, 2.0, 5_000
 """Columns whose reduced cost is below so many hours of the dearest unit are searched, and at least so many."""
 FREE_TRAINS = 24
 """In the first neighbourhood; then more where the search ended by itself, fewer where it was cut off."""
@@ -53,10 +55,8 @@ GROW, SHRINK, FEWEST = 1.15, 0.7, 4
 NODES = 40
 SEARCH_S = 40.0
 """Of one neighbourhood, for safety: its work is limited by nodes."""
-WHOLE_GAP = 2e-4
-ATTEMPTS = 8
-MARGIN_MIN = 24 * 60
-"""Light moves so long before and after the free trains are free too."""
+WHOLE_GAP = 5e-4
+DAY_MIN = MINUTES_PER_DAY
 FAR_MIN = 24 * 60
 """So many minutes apart are as far as to share no place."""
 WHOLE = 1e-6
@@ -65,39 +65,6 @@ NUMBERS = highspy.HighsVarType
 
 def _ends(stage: Stage) -> tuple[str, str]:
     return stage.from_node, stage.to_node
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time and the stop of a solve, shared by all gauges."""
-
-    options: SolveOptions
-    begun_s: float
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self.begun_s
-
-    def left_s(self) -> float:
-        limit = self.options.time_limit_s
-        return float("inf") if limit is None else max(0.0, limit - self.elapsed_s)
-
-    def over(self) -> bool:
-        return self.options.stop.is_set() or self.left_s() <= 0.0
-
-    def limits(self, most_s: float = float("inf")) -> SolveOptions:
-        """Options for a solver within."""
-        seconds = min(most_s, self.left_s())
-        limit_s = None if seconds == float("inf") else max(0.01, seconds)
-        return replace(self.options, time_limit_s=limit_s, on_progress=None, gap=0.0)
-
-
-@dataclass
-class _Relaxed:
-    """Values of the relaxation and reduced costs of all columns."""
-
-    x: Floats
-    reduced: Floats
 
 
 class GaugePart:
@@ -114,24 +81,25 @@ class GaugePart:
 
     def __init__(self, problem: RollingStock, plan: TrainPlan, services: Sequence[str], clock: Clock) -> None:
         self.problem, self.clock = problem, clock
-        self.programme = build_programme(problem, plan, services, single=False)
+        self.programme = build_programme(problem, plan, services, single=len(services) <= SINGLE_TRAINS)
         self.plan = TrainPlan({s: plan.stages[s] for s in services}, {}, {s: plan.cancel_usd[s] for s in services})
         self.connection_min = problem.corridor.config.rolling_stock.connection_min
         self.bound = least_cost(problem, plan, services)
         self.cost = float(sum(self.plan.cancel_usd.values(), Fraction(0)))
         self.duties: list[UnitDuty] = []
         self.running: list[str] = []
-        self._relaxed: _Relaxed | None = None
+        self._relaxed: Relaxed | None = None
         self._x = np.zeros(self.programme.num_columns)
-        self._most = self.programme.upper.copy()
-        """Of each column in plans: what the best one has of it where a unit ran too far in another."""
-        self._search = DutySearch(problem, plan, services, self.programme.networks, clock.options.seed)
+        self._outcome = HighsOutcome(Status.NO_SOLUTION, None, None, 0.0)
+        alone = loco_networks(problem, plan, self.programme.stages, single=True)
+        self._search = DutySearch(problem, plan, services, alone, clock.options.seed)
+        self._usd_per_h = 60 * max((float(network.usd_per_min) for network in alone), default=0.0)
         self._rng = np.random.default_rng(clock.options.seed)
         p = self.programme
-        self._light_min = np.zeros(len(p.key["light"]), np.int64)
-        for number, layer in enumerate(p.layers):
-            mine = p.key["light"][:, 0] == number
-            self._light_min[mine] = p.networks[layer.network].light.leave_min[p.key["light"][mine, 1]]
+        types: dict[tuple[int, tuple[str, ...]], int] = {}
+        chosen = [(s, tuple(sorted(k for k, _ in p.consists[s][c]))) for s, c in p.key["haul"].tolist()]
+        self._choice = np.array([types.setdefault(key, len(types)) for key in chosen], np.int64)
+        """Number of the stage and types of each consist."""
         stages = [plan.stages[service] for service in services]
         self._depart_min = np.array([own[0].depart_min for own in stages], float)
         places = {name: n for n, name in enumerate(sorted({name for own in stages for s in own for name in _ends(s)}))}
@@ -146,26 +114,24 @@ class GaugePart:
             return
         self._search.build()
         self._keep()
-        trains = len(self.programme.services)
-        self._anneal(FIRST_ROUNDS * trains, reached, HOT_H, 0.0)
+        self._anneal(FIRST_ROUNDS * len(self.programme.services), reached)
         self.relax()
-        small = self.programme.num_columns <= SMALL_COLUMNS
-        self._anneal(ROUNDS_A_TRAIN * trains, reached, COLD_H, SEARCH_SHARE if small else 1.0)
-        if small and self._relaxed is not None and self._enter():
+        if self._relaxed is not None and self._enter():
+            if not self._round(reached):
+                self._anneal(ROUNDS_A_TRAIN * len(self.programme.services), reached)
+                self._enter()
             self._neighbourhoods(reached)
 
-    def _anneal(self, rounds: int, reached: Callable[[], bool], last_h: float, share: float) -> None:
-        """Rounds that cool down to some hours of the dearest unit, within a share of the time that is left."""
-        usd_per_h = 60 * max(float(network.usd_per_min) for network in self.programme.networks)
-        begun_s, left_s = self.clock.elapsed_s, self.clock.left_s() * (share or 1.0)
-        done = 0
-        while done < rounds and not (self.clock.over() or reached() or relative_gap(self.cost, self.bound) <= WHOLE):
-            way = max(done / rounds, (self.clock.elapsed_s - begun_s) / left_s)
-            if way >= 1.0:
-                break
-            self._search.run(ROUNDS_A_LOOK, usd_per_h * HOT_H * (last_h / HOT_H) ** way)
-            done += ROUNDS_A_LOOK
+    def _anneal(self, rounds: int, reached: Callable[[], bool]) -> None:
+        """Rounds that cool down from :data:`HOT_H` to :data:`COLD_H`."""
+        for done in range(0, rounds, ROUNDS_A_LOOK):
+            if self._ended(reached):
+                return
+            self._search.run(ROUNDS_A_LOOK, self._usd_per_h * HOT_H * (COLD_H / HOT_H) ** (done / rounds))
             self._keep()
+
+    def _ended(self, reached: Callable[[], bool]) -> bool:
+        return self.clock.over() or reached() or relative_gap(self.cost, self.bound) <= WHOLE
 
     def _keep(self) -> None:
         """Take over the plan of the search, where it is better."""
@@ -183,20 +149,68 @@ class GaugePart:
         for name, counts in plan_columns(p, self.duties).items():
             columns = {tuple(key): n for n, key in enumerate(p.key[name].tolist())}
             for key, units in counts.items():
-                if key not in columns and (name != "stay" or self.connection_min):
+                waits = (name == "shop" and key[0] == key[2]) or (name == "stay" and not self.connection_min)
+                if key not in columns and not waits:  # a visit that changes no layer is a wait
                     return False
                 if key in columns:
                     x[p.group[name].start + columns[key]] = units
-        moving = np.arange(p.group["light"].start, p.group["light"].stop)
-        waiting = np.arange(p.group["wait"].start, p.num_columns)
-        free = np.concatenate([moving, waiting])
-        options = self.clock.limits()
-        highs = self._model(free, p.lower, p.upper, options, {"solver": "simplex"}, x)
-        if run_highs(highs, options, is_mip=False, constant=0.0).objective is None:
+        found = self._flows(x, np.concatenate([np.r_[p.group["light"]], np.r_[p.group["wait"]]]))
+        if found is None:
             return False
-        x[free] = np.array(highs.getSolution().col_value)
-        self._x = np.rint(x)
-        return bool(np.abs(self._x - x).max() <= WHOLE)
+        self._x = found
+        return True
+
+    def _flows(self, held: Floats, columns: Ints) -> Floats | None:
+        """Whole values of some columns that go with those of all others, ``held``; none where none are found."""
+        p = self.programme
+        x = np.rint(held)
+        x[columns] = 0.0
+        options = self.clock.limits(SEARCH_S)
+        highs = linear_model(
+            p, columns, p.lower, p.upper, options, {"mip_max_nodes": NODES, "mip_rel_gap": WHOLE_GAP}, x
+        )
+        kinds = np.full(columns.size, NUMBERS.kInteger)
+        kinds[columns >= p.group["wait"].start] = NUMBERS.kContinuous
+        highs.changeColsIntegrality(columns.size, np.arange(columns.size, dtype=np.int32), kinds)
+        if run_highs(highs, options, is_mip=True, constant=p.value(x)).objective is None:
+            return None
+        x[columns] = np.array(highs.getSolution().col_value)
+        return np.rint(x)
+
+    def _round(self, reached: Callable[[], bool]) -> bool:
+        """
+        Round the relaxation by time: consists of one day after another are whole, those of later ones need not be.
+
+        Of the days before only the types of each consist are kept, so a train can still be cancelled. False where a
+        day found none in its time.
+        """
+        p = self.programme
+        assert self._relaxed is not None
+        columns, _ = self._near(ROUND_H)
+        upper = p.upper.copy()
+        depart = np.array([stage.depart_min for stage in p.stages], np.int64)
+        taken = np.bincount(self._choice, self._relaxed.x[p.group["haul"]])
+        runs = self._relaxed.x[p.group["train"]][p.train_of[p.key["haul"][:, 0]]]
+        sure = np.zeros(len(p.stages), bool)
+        sure[p.key["haul"][taken[self._choice] >= SURE * np.maximum(runs, SURE), 0]] = True
+        upper[
+            np.flatnonzero(sure[p.key["haul"][:, 0]] & (taken[self._choice] < 1.0 - SURE)) + p.group["haul"].start
+        ] = 0.0
+        x = self._x
+        days = range(DAY_MIN, int(depart.max()) + DAY_MIN + 1, DAY_MIN)
+        for number, until in enumerate(days):
+            if self._ended(reached):
+                return False
+            limit_s = ROUND_SHARE * self.clock.left_s() / min(ROUND_DAYS, len(days) - number)
+            found = self._solve(columns, p.lower, upper, depart < until, None, ROUND_GAP, limit_s)
+            if found is None:
+                return False
+            x = found
+            taken = np.bincount(self._choice, x[p.group["haul"]])
+            gone = (depart < until)[p.key["haul"][:, 0]] & (taken[self._choice] < 0.5)
+            upper[np.flatnonzero(gone) + p.group["haul"].start] = 0.0
+        self._accept(x)
+        return True
 
     def _neighbourhoods(self, reached: Callable[[], bool]) -> None:
         """Trains planned anew, until nothing gets better."""
@@ -206,7 +220,7 @@ class GaugePart:
             runs = np.isin(self.programme.services, self.running)
             shuffled = self._rng.permutation(trains)
             for number, seed in enumerate(shuffled[np.argsort(runs[shuffled], kind="stable")].tolist()):
-                if self.clock.over() or reached() or relative_gap(self.cost, self.bound) <= WHOLE:
+                if self._ended(reached):
                     return
                 before = self.cost
                 nearest = np.argsort(kinds[number % len(kinds)](seed), kind="stable")[: int(free)]
@@ -217,40 +231,17 @@ class GaugePart:
                 idle = 0 if self.cost < before - WHOLE else idle + 1
 
     def relax(self) -> None:
-        """The linear relaxation, by interior point."""
+        """The linear relaxation, by interior point; its prices need no basis."""
         p = self.programme
         options = self.clock.limits()
-        highs = self._model(np.arange(p.num_columns), p.lower, p.upper, options, {"solver": "ipm"})
+        further = {"solver": "ipm", "run_crossover": "off"}
+        highs = linear_model(p, np.arange(p.num_columns), p.lower, p.upper, options, further)
         if run_highs(highs, options, is_mip=False, constant=p.constant).bound is None:
             return
         solution = highs.getSolution()
         bound, reduced = certified_bound(p, np.array(solution.row_dual))
         self.bound = max(self.bound, min(bound, self.cost))
-        self._relaxed = _Relaxed(np.array(solution.col_value), reduced)
-
-    def _model(
-        self, columns: Ints, lower: Floats, upper: Floats, options: SolveOptions, further: Mapping[str, Any],
-        held: Floats | None = None,
-    ) -> highspy.Highs:  # fmt: skip
-        """
-        The linear programme over some columns; one thread, since every gauge has its own.
-
-        With values of all others, which are ``held``, rows that have none of the columns are left out.
-        """
-        p = self.programme
-        highs = make_highs(options, {"threads": 1, **further})
-        part, low, high = p.matrix[:, columns], p.row_lower, p.row_upper
-        if held is not None:
-            used = np.bincount(part.indices, minlength=part.shape[0]) > 0
-            taken = p.matrix @ held
-            part, low, high = sparse.csc_array(part[used]), (low - taken)[used], (high - taken)[used]
-        rows, empty = part.shape[0], np.zeros(0, np.int32)
-        highs.addRows(rows, low, high, 0, np.zeros(rows, np.int32), empty, np.zeros(0))
-        highs.addCols(
-            columns.size, p.cost[columns], lower[columns], upper[columns], part.nnz, part.indptr[:-1].astype(np.int32),
-            part.indices.astype(np.int32), part.data,
-        )  # fmt: skip
-        return highs
+        self._relaxed = Relaxed(np.array(solution.col_value), reduced)
 
     def _near(self, hours: float) -> tuple[Ints, bool]:
         """
@@ -260,11 +251,12 @@ class GaugePart:
         """
         assert self._relaxed is not None
         reduced = np.where(self._relaxed.x > WHOLE, 0.0, self._relaxed.reduced)
-        usd, gap_usd = hours * 60 * max(float(n.usd_per_min) for n in self.programme.networks), self.cost - self.bound
+        usd, gap_usd = hours * self._usd_per_h, self.cost - self.bound
         few = min(FEW_COLUMNS, reduced.size - 1)
         usd = max(usd, float(np.partition(reduced, few)[few]))
-        columns = np.flatnonzero(((reduced <= min(usd, gap_usd)) & (self._most > 0)) | (self._x > 0.5))
-        return columns, usd >= gap_usd
+        kept = (reduced <= min(usd, gap_usd)) | (self._x > 0.5)
+        kept[self.programme.group["wait"]] = kept[self.programme.group["train"]] = True  # every train can be cancelled
+        return np.flatnonzero(kept), usd >= gap_usd
 
     def plan_anew(self, trains: Ints) -> bool:
         """The best consists of some trains while all others keep theirs; whether the search ended by itself."""
@@ -272,26 +264,19 @@ class GaugePart:
         free = np.zeros(len(p.services), bool)
         free[trains] = True
         stage_free = free[p.train_of]
-        begin = min(s.depart_min for s, frees in zip(p.stages, stage_free, strict=True) if frees) - MARGIN_MIN
-        until = max(s.arrive_min for s, frees in zip(p.stages, stage_free, strict=True) if frees) + MARGIN_MIN
-        inside = ((self._light_min >= begin) & (self._light_min <= until)) | free.all()
-        lower, upper = p.lower.copy(), self._most.copy()
-        for name, frees in (
-            ("train", free), ("haul", stage_free[p.key["haul"][:, 0]]), ("light", inside),
-        ):  # fmt: skip
+        lower, upper = p.lower.copy(), p.upper.copy()
+        for name, frees in (("train", free), ("haul", stage_free[p.key["haul"][:, 0]])):
             held = np.flatnonzero(~frees) + p.group[name].start
             lower[held] = upper[held] = np.rint(self._x[held])
-        before, (columns, complete) = self.cost, self._near(ANEW_H)
-        outcome = self._whole(columns, lower, upper, SEARCH_S)
-        if outcome is None:
+        columns, complete = self._near(ANEW_H)
+        before = self.cost
+        x = self._solve(columns, lower, upper, stage_free, self._x)
+        if x is None:
             return False
-        if complete and free.all() and outcome.bound is not None and not self._forbidden():
-            self.bound = max(self.bound, min(outcome.bound, before, self.cost))
-        return outcome.status is Status.OPTIMAL
-
-    def _forbidden(self) -> bool:
-        """Whether anything was forbidden to units that ran too far."""
-        return bool((self._most < self.programme.upper).any())
+        self._accept(x)
+        if complete and free.all() and self._outcome.bound is not None:
+            self.bound = max(self.bound, min(self._outcome.bound, before, self.cost))
+        return self._outcome.status is Status.OPTIMAL
 
     def _by_time(self, seed: int) -> Floats:
         """Minutes between the departure of each train and that of the seed."""
@@ -302,52 +287,53 @@ class GaugePart:
         shared = self._calls @ self._calls[seed] / self._calls[seed].sum()
         return self._by_time(seed) + FAR_MIN * (1.0 - shared)
 
-    def _whole(self, columns: Ints, lower: Floats, upper: Floats, most_s: float) -> HighsOutcome | None:
-        """Integer programme over some columns, from the plan at hand; its outcome, where units keep their limits."""
+    def _solve(
+        self, columns: Ints, lower: Floats, upper: Floats, whole: npt.NDArray[np.bool_], start: Floats | None,
+        gap: float = WHOLE_GAP, limit_s: float = SEARCH_S,
+    ) -> Floats | None:  # fmt: skip
+        """
+        Values of some columns, with whole consists for the stages that are ``whole``; none where none were found.
+
+        With whole consists, units flow in whole numbers but for shared kilometres.
+        """
         p = self.programme
-        for _ in range(ATTEMPTS):
-            options = self.clock.limits(most_s)
-            most = np.minimum(upper, self._most)[columns]
-            x = np.zeros(p.num_columns)
-            x[columns] = np.minimum(lower[columns], most)
-            free = columns[lower[columns] < most]
-            highs = self._model(free, lower, np.minimum(upper, self._most), options, {
-                "mip_lp_solver": "ipm", "mip_max_nodes": NODES, "mip_rel_gap": WHOLE_GAP,
-            }, x)  # fmt: skip
-            kinds = np.full(free.size, NUMBERS.kInteger)
-            kinds[free >= p.group["wait"].start] = NUMBERS.kContinuous
-            highs.changeColsIntegrality(free.size, np.arange(free.size, dtype=np.int32), kinds)
-            start = highspy.HighsSolution()
-            start.col_value = list(self._x[free])
-            highs.setSolution(start)
-            outcome = run_highs(highs, options, is_mip=True, constant=p.value(x))
-            if outcome.objective is None:
-                return None
-            x[free] = np.array(highs.getSolution().col_value)
-            duties = unit_duties(p, x, self.connection_min)
-            too_far = {duty.too_far for duty in duties if duty.too_far is not None}
-            if not too_far:
-                self._accept(x, duties)
-                return outcome
-            for group, key in too_far:
-                at = np.flatnonzero((p.key[group] == np.array(key)).all(axis=1)) + p.group[group].start
-                self._most[at] = np.rint(self._x[at])  # the plan at hand stays possible
-            if self.clock.over():
-                break
-        return None
+        x = np.zeros(p.num_columns)
+        x[columns] = np.minimum(lower[columns], upper[columns])
+        free = columns[lower[columns] < upper[columns]]
+        options = self.clock.limits(limit_s)
+        highs = linear_model(p, free, lower, upper, options, {"mip_max_nodes": NODES, "mip_rel_gap": gap}, x)
+        wanted = np.zeros(p.num_columns, bool)
+        wanted[p.group["haul"]] = whole[p.key["haul"][:, 0]]
+        wanted[p.group["train"]] = np.bincount(p.train_of, whole, len(p.services)) > 0
+        kinds = np.full(free.size, NUMBERS.kContinuous)
+        kinds[wanted[free]] = NUMBERS.kInteger
+        highs.changeColsIntegrality(free.size, np.arange(free.size, dtype=np.int32), kinds)
+        if start is not None:
+            guess = highspy.HighsSolution()
+            guess.col_value = list(start[free])
+            highs.setSolution(guess)
+        self._outcome = run_highs(highs, options, is_mip=True, constant=p.value(x))
+        if self._outcome.objective is None:
+            return None
+        x[free] = np.array(highs.getSolution().col_value)
+        return x
 
-    def _accept(self, x: Floats, duties: list[UnitDuty]) -> None:
-        running = trains_running(self.programme, x)
-        cost = float(plan_cost(self.problem, duties, running, self.plan))
-        if cost < self.cost - WHOLE:
-            self.cost, self.duties, self.running, self._x = cost, duties, running, x
-
-
-def certified_bound(programme: Programme, price: Floats) -> tuple[float, Floats]:
-    """Bound on the cost of every plan from prices of the rows, and reduced costs of all columns."""
-    p = programme
-    price = np.where(np.isfinite(p.row_lower), price, np.minimum(price, 0.0))
-    reduced = p.cost - p.matrix.T @ price
-    at_best = np.where(reduced < 0, reduced * p.upper, reduced * p.lower)
-    slack = 1e-12 * float(np.abs(price * p.row_upper).sum() + np.abs(at_best).sum())
-    return float(price @ p.row_upper + at_best.sum() + p.constant) - slack, reduced
+    def _accept(self, x: Floats) -> None:
+        """Hand values of the columns out to units, and take the plan over where it is better."""
+        p = self.programme
+        if np.abs(x - np.rint(x)).max() > WHOLE:
+            columns, _ = self._near(ANEW_H)
+            found = self._flows(x, columns[columns >= p.group["unit"].start])
+            if found is None:
+                return
+            x = found
+        before = self.cost
+        self._search.enter(unit_duties(p, x, self.connection_min))
+        if self._search.entered > p.value(x) + WHOLE * before:
+            self._search.run(MEND_ROUNDS * len(p.services), self._usd_per_h * COLD_H)
+        self._keep()
+        if self.cost < before - WHOLE:
+            if abs(p.value(x) - self.cost) <= WHOLE * self.cost:
+                self._x = np.rint(x)
+            else:
+                self._enter()

@@ -30,6 +30,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 NEVER = 2**40
 """Minute of what does not happen; also the step between places in the keys of events."""
+LIKELY_SHARE = 0.4
+"""A relaxation counts kilometres of units with fewer left than such a share of what the fastest link allows."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def loco_networks(
     ----------
     single
         Give every unit whose kilometres are limited a layer of its own. Then every plan keeps the limits;
-        else units that start together keep them in total only, and those fresh from a shop not at all.
+        else units that start together keep them in total only, and those fresh from a shop or with
+        kilometres enough for most plans not at all.
     """
     book = RouteBook(problem.corridor)
     fleet: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -253,7 +256,8 @@ def _layers(
         if is_blank(km):
             return float("inf")
         left = max(0.0, float(exact(km) - (0 if is_blank(since_km) else exact(since_km))))
-        return left if left < minutes * fastest_kmh / 60 else float("inf")
+        most = minutes * fastest_kmh / 60 * (1.0 if single else LIKELY_SHARE)
+        return left if left < most else float("inf")
 
     free: dict[int, tuple[list[Stock], list[int]]] = defaultdict(lambda: ([], []))
     layers: list[Layer] = []

@@ -46,6 +46,8 @@ class DutySearch:
     ----------
     cost
         Of the best plan so far, USD, by floating point.
+    entered
+        Cost of the last plan that was entered, without what was left out.
     """
 
     def __init__(
@@ -67,9 +69,9 @@ class DutySearch:
         self.windows = [(k, n) for k, network in enumerate(networks) for n in range(len(network.windows))]
         self.fleet = self._fleet(exact(problem.corridor.config.rolling_stock.hours_per_day))
         self.work = self._work(np.array([float(plan.cancel_usd[service]) for service in services]))
-        self._state, self._best, self._old = (self._empty() for _ in range(3))
+        self._nothing, self._state, self._best, self._old = (self._empty() for _ in range(4))
         self._rng = np.random.default_rng(seed)
-        self.cost = float(search_kernels.total_usd(self.work, self._best))
+        self.cost = self.entered = float(search_kernels.total_usd(self.work, self._best))
 
     def build(self) -> None:
         """A first plan: trains in order of time."""
@@ -84,6 +86,48 @@ class DutySearch:
                 self.work, self.fleet, self._state, self._best, self._old, self.cost, rounds, heat_usd, self._rng
             )
         )
+
+    def enter(self, duties: Sequence[UnitDuty]) -> None:
+        """
+        Take over another plan, to go on from there.
+
+        Tasks with which a unit would break a rule are left out, and with them their trains.
+        """
+        stage_at = {(stage.service_id, stage.number): n for n, stage in enumerate(self.stages)}
+        window_at = {
+            (self.networks[kind].loco_id, self.networks[kind].windows[n].window_id): len(self.stages) + at
+            for at, (kind, n) in enumerate(self.windows)
+        }
+        unit_at = {name: unit for unit, name in enumerate(self._unit_names())}
+        state, work, fleet = self._state, self.work, self.fleet
+        duty_kernels.copy_state(state, self._nothing)
+        for duty in duties:
+            unit = unit_at[duty.fleet_id, duty.unit]
+            for step in duty.steps:
+                if step.kind == "light":
+                    continue
+                stage = step.stage
+                task = window_at[duty.loco_id, step.window_id] if stage is None else (
+                    stage_at[stage.service_id, stage.number]
+                )  # fmt: skip
+                if not duty_kernels.put(work, fleet, state, unit, task, task):
+                    duty_kernels.drop(work, fleet, state, unit, task, task)
+        duty_kernels.run_hauled(work, fleet, state)
+        self.entered = float(search_kernels.total_usd(work, state))
+        if self.entered < self.cost:
+            self.cost = self.entered
+            duty_kernels.copy_state(self._best, state)
+
+    def _unit_names(self) -> list[tuple[str, int]]:
+        """Row of the fleet and number in it, by unit."""
+        seen: dict[str, int] = {}
+        names = []
+        for network in self.networks:
+            for stock in (stock for layer in network.layers for stock in layer.stock):
+                for _ in range(stock.units):
+                    seen[stock.fleet_id] = seen.get(stock.fleet_id, 0) + 1
+                    names.append((stock.fleet_id, seen[stock.fleet_id]))
+        return names
 
     def _fleet(self, hours_per_day: object) -> Fleet:
         at = {name: number for number, name in enumerate(self.names)}
@@ -186,20 +230,12 @@ class DutySearch:
     def duties(self) -> list[UnitDuty]:
         """What every unit does in the best plan."""
         found: list[UnitDuty] = []
-        seen: dict[str, int] = {}
-        unit = 0
-        for network in self.networks:
+        for unit, (fleet_id, number) in enumerate(self._unit_names()):
+            network = self.networks[self.fleet.kind[unit]]
             homes = frozenset(network.places[place] for place in network.homes)
-            for layer in network.layers:
-                for stock in layer.stock:
-                    for _ in range(stock.units):
-                        seen[stock.fleet_id] = seen.get(stock.fleet_id, 0) + 1
-                        duty = UnitDuty(
-                            network.loco_id, stock.fleet_id, seen[stock.fleet_id], network.usd_per_min, homes
-                        )
-                        duty.steps += self._steps(unit, network)
-                        found.append(duty)
-                        unit += 1
+            duty = UnitDuty(network.loco_id, fleet_id, number, network.usd_per_min, homes)
+            duty.steps += self._steps(unit, network)
+            found.append(duty)
         return found
 
     def _steps(self, unit: int, network: LocoNetwork) -> list[Step]:

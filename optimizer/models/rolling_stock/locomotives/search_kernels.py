@@ -22,6 +22,7 @@ from optimizer.models.rolling_stock.locomotives.duty_kernels import (
     join,
     place_of,
     put,
+    take_off,
 )
 
 VISITS, KEPT_VISITS, VISIT_USD = 0.4, 0.7, 200.0
@@ -32,16 +33,6 @@ OFF, OFF_CHANCE, ABSENT_FIRST = 10, 0.5, 0.3
 """Most trains taken off, chance of each, and chance to begin with one that stays behind."""
 ABSENT = 60
 """Trains nearest to the first one that are put on if they stay behind."""
-
-
-@njit(cache=True, nogil=True)
-def take_off(work: Any, fleet: Any, state: Any, train: int) -> None:
-    """Take a train off all units."""
-    a, b = work.first[train], work.first[train + 1] - 1
-    for stage in range(a, b + 1):
-        while state.crews[stage]:
-            drop(work, fleet, state, state.crew[stage, 0], a, b)
-    state.running[train] = False
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,59 @@
+"""The relaxation of a programme: its model in HiGHS over some columns, and the bound that prices of its rows give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.locomotives.network import Floats, Ints
+from optimizer.models.rolling_stock.locomotives.programme import Programme
+from optimizer.solvers.highs import make_highs
+
+
+@dataclass
+class Relaxed:
+    """Values of the relaxation and reduced costs of all columns."""
+
+    x: Floats
+    reduced: Floats
+
+
+def linear_model(
+    programme: Programme, columns: Ints, lower: Floats, upper: Floats, options: SolveOptions,
+    further: Mapping[str, Any], held: Floats | None = None,
+) -> highspy.Highs:  # fmt: skip
+    """
+    The linear programme over some columns; one thread, since every gauge has its own.
+
+    With values of all others, which are ``held``, rows that have none of the columns are left out.
+    """
+    p = programme
+    highs = make_highs(options, {"threads": 1, **further})
+    part, low, high = p.matrix[:, columns], p.row_lower, p.row_upper
+    if held is not None:
+        used = np.bincount(part.indices, minlength=part.shape[0]) > 0
+        taken = p.matrix @ held
+        part, low, high = sparse.csc_array(part[used]), (low - taken)[used], (high - taken)[used]
+    rows, empty = part.shape[0], np.zeros(0, np.int32)
+    highs.addRows(rows, low, high, 0, np.zeros(rows, np.int32), empty, np.zeros(0))
+    highs.addCols(
+        columns.size, p.cost[columns], lower[columns], upper[columns], part.nnz, part.indptr[:-1].astype(np.int32),
+        part.indices.astype(np.int32), part.data,
+    )  # fmt: skip
+    return highs
+
+
+def certified_bound(programme: Programme, price: Floats) -> tuple[float, Floats]:
+    """Bound on the cost of every plan from prices of the rows, and reduced costs of all columns."""
+    p = programme
+    price = np.where(np.isfinite(p.row_lower), price, np.minimum(price, 0.0))
+    reduced = p.cost - p.matrix.T @ price
+    at_best = np.where(reduced < 0, reduced * p.upper, reduced * p.lower)
+    slack = 1e-12 * float(np.abs(price * p.row_upper).sum() + np.abs(at_best).sum())
+    return float(price @ p.row_upper + at_best.sum() + p.constant) - slack, reduced
