@@ -123,11 +123,15 @@ class GaugePart:
             self._neighbourhoods(reached)
 
     def _anneal(self, rounds: int, reached: Callable[[], bool]) -> None:
-        """Rounds that cool down from :data:`HOT_H` to :data:`COLD_H`."""
-        for done in range(0, rounds, ROUNDS_A_LOOK):
-            if self._ended(reached):
-                return
-            self._search.run(ROUNDS_A_LOOK, self._usd_per_h * HOT_H * (COLD_H / HOT_H) ** (done / rounds))
+        """Rounds that cool down from :data:`HOT_H` to :data:`COLD_H`, within half of the time that is left."""
+        begun_s, most_s = self.clock.elapsed_s, self.clock.left_s() / 2
+        done = 0
+        while done < rounds and not self._ended(reached):
+            way = max(done / rounds, (self.clock.elapsed_s - begun_s) / most_s)
+            if way >= 1.0:
+                break
+            self._search.run(ROUNDS_A_LOOK, self._usd_per_h * HOT_H * (COLD_H / HOT_H) ** way)
+            done += ROUNDS_A_LOOK
             self._keep()
 
     def _ended(self, reached: Callable[[], bool]) -> bool:
