@@ -116,10 +116,9 @@ class GaugePart:
         self._keep()
         self._anneal(FIRST_ROUNDS * len(self.programme.services), reached)
         self.relax()
+        if not self._round(reached):
+            self._anneal(ROUNDS_A_TRAIN * len(self.programme.services), reached)
         if self._relaxed is not None and self._enter():
-            if not self._round(reached):
-                self._anneal(ROUNDS_A_TRAIN * len(self.programme.services), reached)
-                self._enter()
             self._neighbourhoods(reached)
 
     def _anneal(self, rounds: int, reached: Callable[[], bool]) -> None:
@@ -185,11 +184,12 @@ class GaugePart:
         """
         Round the relaxation by time: consists of one day after another are whole, those of later ones need not be.
 
-        Of the days before only the types of each consist are kept, so a train can still be cancelled. False where a
-        day found none in its time.
+        Of the days before only the types of each consist are kept, so a train can still be cancelled. False where
+        there is no relaxation, or a day found none in its time.
         """
         p = self.programme
-        assert self._relaxed is not None
+        if self._relaxed is None:
+            return False
         columns, _ = self._near(ROUND_H)
         upper = p.upper.copy()
         depart = np.array([stage.depart_min for stage in p.stages], np.int64)
