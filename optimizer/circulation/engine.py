@@ -45,6 +45,11 @@ def solve_circulation(problem: Circulation, options: SolveOptions) -> Circulated
     return _Engine(problem, options).run()
 
 
+def relax(problem: Circulation, options: SolveOptions) -> Relaxed | None:
+    """The linear relaxation with its prices, trips in topological order; None when the time, or a proof, came first."""
+    return _Engine(problem, options).relax()
+
+
 class _Engine:
     def __init__(self, problem: Circulation, options: SolveOptions) -> None:
         self.problem, self.options = problem, options
@@ -91,14 +96,14 @@ class _Engine:
         return np.isfinite(self.cost) and relative_gap(self.cost, self.bound) <= enough
 
     def run(self) -> Circulated:
-        relaxed = self._relax()
+        relaxed = self.relax()
         if relaxed is not None and relaxed.finished and relaxed.lacking > 1e-7:
             return self._result(infeasible=True)
         if relaxed is not None and relaxed.finished and not self.done and not self.stop():
             self._search(relaxed)
         return self._result()
 
-    def _relax(self) -> Relaxed | None:
+    def relax(self) -> Relaxed | None:
         graph = self.graph
         self._accept_chains([])
         price, chains = first_prices(graph)

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import circulations
 
 from benchmarks.circulation import BETTER
-from benchmarks.mdvsp import priced, published, read_file
+from benchmarks.mdvsp import priced, problem_of, published, read_file
+from benchmarks.mdvsp_compact import compact_optimum
 from optimizer.circulation.columns import ColumnGeneration
 from optimizer.circulation.crosscheck import solve_crosscheck
 from optimizer.circulation.engine import solve_circulation
@@ -175,8 +177,6 @@ def test_changed_plans_are_rejected(problem: Circulation) -> None:
 @pytest.mark.skipif(not DATA.exists(), reason="public instances are not on this machine")
 @pytest.mark.parametrize("name", ["n50m2s0", "n50m4s2", "n100m4s0"])
 def test_public_files_are_proved_at_the_published_optimum(name: str) -> None:
-    from benchmarks.mdvsp import priced, problem_of, published, read_file
-
     vehicles, matrix = read_file(DATA / f"{name}.inp.gz")
     problem = problem_of(vehicles, matrix)
     found = solve_circulation(problem, SolveOptions(seed=1))
@@ -221,3 +221,23 @@ def test_better_plans_cost_what_they_say_by_the_files_alone() -> None:
         vehicles, matrix = read_file(DATA / f"{row['instance']}.inp.gz")
         assert priced(vehicles, matrix, plan) == float(row["cost"]) < published()[row["instance"]][1]
         assert float(row["bound"]) <= float(row["cost"])
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), depots=st.integers(1, 3), trips=st.integers(1, 5))
+def test_the_arcs_of_a_plan_of_some_cost_hold_the_best_one_whatever_the_prices(data, depots: int, trips: int) -> None:
+    size = depots + trips
+    drawn = st.lists(st.integers(-1, 9), min_size=size * size, max_size=size * size)
+    matrix = np.array(data.draw(drawn, label="costs"), dtype=float).reshape(size, size)
+    matrix[depots:, depots:][np.tril_indices(trips)] = -1
+    vehicles = np.full(depots, trips)
+    best = solve_circulation(problem_of(vehicles, matrix), SolveOptions())
+    price = np.array(data.draw(st.lists(st.integers(0, 20), min_size=trips, max_size=trips), label="prices"), float)
+    depot_price = -np.array(data.draw(st.lists(st.integers(0, 5), min_size=depots, max_size=depots)), float)
+    if best.plan is None:
+        return
+    bound, _, found = compact_optimum(vehicles, matrix, price, depot_price, best.cost, 20.0)
+    assert bound <= best.cost + 1e-6
+    assert found.objective == pytest.approx(best.cost)
+    _, _, cheaper = compact_optimum(vehicles, matrix, price, depot_price, best.cost - 1, 20.0)
+    assert cheaper.objective is None or cheaper.objective >= best.cost - 1e-6
