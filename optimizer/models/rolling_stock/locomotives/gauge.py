@@ -41,8 +41,6 @@ FIRST_ROUNDS, ROUNDS_A_TRAIN, MEND_ROUNDS, ROUNDS_A_LOOK = 10, 300, 5, 20
 something out; and between two looks at the clock."""
 HOT_H, COLD_H = 8.0, 0.5
 """What a plan may cost more than the last one, in hours of the dearest unit: at first and at last."""
-SINGLE_TRAINS = 50
-"""Up to so many trains the programme tells units of limited kilometres apart."""
 ROUND_GAP, ROUND_SHARE, ROUND_DAYS = 2e-3, 0.7, 3
 """Gap of each day that is rounded, share of the time for all days, and the part of it that one day may take."""
 SURE = 0.9
@@ -81,7 +79,7 @@ class GaugePart:
 
     def __init__(self, problem: RollingStock, plan: TrainPlan, services: Sequence[str], clock: Clock) -> None:
         self.problem, self.clock = problem, clock
-        self.programme = build_programme(problem, plan, services, single=len(services) <= SINGLE_TRAINS)
+        self.programme = build_programme(problem, plan, services, single=False)
         self.plan = TrainPlan({s: plan.stages[s] for s in services}, {}, {s: plan.cancel_usd[s] for s in services})
         self.connection_min = problem.corridor.config.rolling_stock.connection_min
         self.bound = least_cost(problem, plan, services)
