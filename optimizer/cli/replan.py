@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from optimizer.cli import EXIT_NO_PLAN
+from optimizer.cli.answer import Answer, answer_options
 from optimizer.cli.arguments import stored_instance_option
 from optimizer.errors import UsageError
 
@@ -33,13 +33,7 @@ TIME_LIMIT_S = 30.0
     "--time-limit", type=float, metavar="SECONDS", default=TIME_LIMIT_S, show_default=True,
     help="Seconds; the best plan so far counts.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Result directory to write.")
-@click.option("--force", is_flag=True, help="Replace a result that stands in DIR.")
-@click.option("--json", "as_json", is_flag=True, help="Print result.json instead of what changes.")
-@click.option(
-    "--rows", type=click.IntRange(min=0), default=40, show_default=True, help="Rows of a table at most; 0 for all."
-)
+@answer_options
 @stored_instance_option
 def command(
     result_dir: str,
@@ -62,14 +56,7 @@ def command(
     What began before stands; little else changes. Prints what does, what it costs, and the bound.
     """
     from optimizer import api, checks, results
-    from optimizer.cli.output import (
-        ProgressLines,
-        console,
-        key_line,
-        native_output_silenced,
-        print_conflicts,
-        print_table,
-    )
+    from optimizer.cli.output import ProgressLines, native_output_silenced
     from optimizer.cli.signals import stop_on_signals
 
     at = minute if day is None else day
@@ -78,8 +65,8 @@ def command(
     checks.check_limits(time_limit, 0.0, seed)
     late_min = {name: _number(f"--late {text}", minutes) for text in late for name, minutes in [_split(text, "--late")]}
     lost_min = {name: _span(f"--lost {text}", minutes) for text in lost for name, minutes in [_split(text, "--lost")]}
-    if out is not None:
-        results.check_target(out, force)
+    answer = Answer(out, force, as_json, rows)
+    answer.check_target()
     result, problem = results.open_result(result_dir, instance)
     if (day is None) == (result.family == "rolling-stock"):
         raise UsageError(f"a result of {result.family} does not take {'--minute' if day is None else '--day'}")
@@ -100,21 +87,7 @@ def command(
                 on_progress=ProgressLines(),
                 stop=stop,
             )
-        if out is not None:
-            results.write_result(new, out, force)
-        if as_json:
-            click.echo(results.to_json(new), nl=False)
-        else:
-            click.echo(key_line(new))
-            _tell(found.sentences)
-            screen = console()
-            for table in found.tables:
-                print_table(screen, table, rows)
-            print_conflicts(new.conflicts)
-    if out is not None:
-        click.echo(f"result written to {out}", err=True)
-    if new.solution is None:
-        raise click.exceptions.Exit(EXIT_NO_PLAN)
+        answer.give(new, lambda: found.tables, lambda: _tell(found.sentences))
 
 
 def _tell(sentences: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from optimizer.cli import EXIT_NO_PLAN
+from optimizer.cli.answer import Answer, answer_options
 from optimizer.cli.arguments import family_argument, family_options, instance_argument, problem_options, scenario_option
 
 
@@ -22,13 +22,7 @@ from optimizer.cli.arguments import family_argument, family_options, instance_ar
     "--time-limit", type=float, metavar="SECONDS", help="Seconds for the solver; the best plan so far counts."
 )
 @click.option("--gap", type=float, default=0.0, show_default=True, help="Relative gap at which to stop, 0.01 = 1 %.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Result directory to write.")
-@click.option("--force", is_flag=True, help="Replace a result that stands in DIR.")
-@click.option("--json", "as_json", is_flag=True, help="Print result.json instead of tables.")
-@click.option(
-    "--rows", type=click.IntRange(min=0), default=40, show_default=True, help="Rows of a table at most; 0 for all."
-)
+@answer_options
 def command(
     family: str,
     instance: str,
@@ -48,15 +42,8 @@ def command(
 
     Progress goes to standard error, the result to standard output. Ctrl-C ends with the best plan so far.
     """
-    from optimizer import api, checks, results
-    from optimizer.cli.output import (
-        ProgressLines,
-        console,
-        key_line,
-        native_output_silenced,
-        print_conflicts,
-        print_table,
-    )
+    from optimizer import api, checks
+    from optimizer.cli.output import ProgressLines, native_output_silenced
     from optimizer.cli.signals import stop_on_signals
 
     # Everything that can be wrong with the command line comes before the long work.
@@ -64,8 +51,8 @@ def command(
     options = problem_options(family, given)
     chosen_method, chosen_solver = checks.check_method(chosen, method, solver)
     checks.check_limits(time_limit, gap, seed)
-    if out is not None:
-        results.check_target(out, force)
+    answer = Answer(out, force, as_json, rows)
+    answer.check_target()
 
     problem = chosen.problem(api.read(instance, scenario), **options)
     names = ",".join(problem.corridor.scenario) or "base"
@@ -85,18 +72,5 @@ def command(
                 on_progress=ProgressLines(),
                 stop=stop,
             )
-        if out is not None:
-            results.write_result(result, out, force)
-        if as_json:
-            click.echo(results.to_json(result), nl=False)
-        else:
-            click.echo(key_line(result))
-            if result.solution is not None:
-                screen = console()
-                for table in chosen.report(problem, result.solution):
-                    print_table(screen, table, rows)
-            print_conflicts(result.conflicts)
-    if out is not None:
-        click.echo(f"result written to {out}", err=True)
-    if result.solution is None:
-        raise click.exceptions.Exit(EXIT_NO_PLAN)
+        plan = result.solution
+        answer.give(result, lambda: () if plan is None else chosen.report(problem, plan))
