@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import wagon_corridors
+from strategies import corridor_from_rows, wagon_corridors
 
 from optimizer.data.generator.wagon_ladder import wagon_ladder
 from optimizer.data.scenario import apply_scenario
@@ -174,3 +174,33 @@ def test_loads_routed_at_once_become_a_plan_that_keeps_the_rules(seed: int) -> N
     assert not arcs_out_of_kilter(insertion)
     assert not breaks_rules(layout, insertion.plan())
     assert insertion.plan().usd <= tight + 1e-6
+
+
+def test_loads_that_would_stay_in_a_full_yard_are_left_behind() -> None:
+    """Three wagons could carry grain to Beta on the last days, from where none gets away; Beta takes one."""
+    rows: dict[str, Any] = {
+        "nodes": [
+            {"node_id": "a", "name": "Alpha", "country": "KZ", "lat": 0, "lon": 0},
+            {"node_id": "b", "name": "Beta", "country": "KZ", "lat": 0, "lon": 1, "yard_capacity_wagons": 1},
+        ],
+        "links": [{"link_id": "ab", "from_node": "a", "to_node": "b", "mode": "rail", "gauge_mm": 1520,
+                   "length_km": 480, "speed_kmh": 20}],
+        "commodities": [{"commodity_id": "grain", "name": "Grain", "cargo_form": "hopper", "value_usd_per_t": 100}],
+        "wagons": [{"wagon_id": "hop", "gauges_mm": "1520", "wagon_type": "hopper", "payload_t": 70,
+                    "typical_load_t": 60, "tare_t": 20, "length_m": 14, "hire_usd_per_day": 50}],
+        "wagon_suits": [{"wagon_id": "hop", "commodity_id": "grain"}],
+        "fleet": [{"fleet_id": "f", "type_id": "hop", "node_id": "a", "gauge_mm": 1520, "units": 3}],
+        "orders": [{"order_id": "o", "origin": "a", "destination": "b", "commodity_id": "grain", "quantity_t": 180,
+                    "release_day": 1, "due_day": 2, "unserved_usd_per_t": 100}],
+    }  # fmt: skip
+    config = {"horizon": {"days": 3}, "rolling_stock": {"load_unload_days": 0, "hire_allowed": False}}
+    layout = lay_out(wagon_moves(RollingStock(corridor_from_rows(rows, config))))
+    bounds = Bounds(layout)
+    tolled = bounds.tolled(np.zeros((len(layout.link_limit), layout.days)), np.zeros((1, layout.days)))
+    wagons = np.where(layout.choice_day == 1, 3, 0)
+    found, flows = route_tolled(TypeNetworks(layout, layout.possible), wagons, tolled)
+    insertion = Insertion(layout, layout.possible, idle=False)
+    assert insertion.take(found, flows, layout.possible, tolled, bounds.prices(np.zeros(layout.num_states)))
+    assert insertion.plan().wagons.sum() == 1
+    assert not breaks_rules(layout, insertion.plan())
+    assert not arcs_out_of_kilter(insertion)

@@ -90,7 +90,9 @@ class Insertion:
         self.charge(tolled)
         self._put(wagons, flows, prices.value)
         settle_values(self.net, flow, np.ascontiguousarray(known[self.moves].T), SETTLING_SWEEPS)
-        if flows.missing.any() or (self._relieve(over) and not (self._unload(prices, over) or self._turn_back(over))):
+        if flows.missing.any():
+            return False
+        if self._relieve(over) and not (self._unload(prices, over) or self._turn_back(over) or self._leave_out(over)):
             return False
         self.mend(over)
         return True
@@ -224,6 +226,25 @@ class Insertion:
                     if left:
                         change(net, flow, kind, int(each), state, 1)
                         break
+        return not (flow.free < 0).any()
+
+    def _leave_out(self, over: Callable[[], bool]) -> bool:
+        """Give up loads whose wagons then stand to the end in a yard that is too full, the last ones first."""
+        net, flow, days = self.net, self.flow, self.layout.days
+        for slot in np.flatnonzero(flow.free < 0):
+            day = int(slot) % days
+            for site in np.flatnonzero(net.yard == slot - day):
+                first, end = int(site) * days, self.layout.num_states + int(net.kind[site])
+                coming = np.flatnonzero((flow.wagons > 0) & (net.head >= first) & (net.head <= first + day))
+                for choice in coming[np.argsort(-net.head[coming], kind="stable")]:
+                    nights = range(int(net.head[choice]), first + days)
+                    while flow.free[slot] < 0 and flow.wagons[choice] and flow.stand[nights].all() and not over():
+                        for state in nights:
+                            change(net, flow, NIGHT, int(site), state, -1)
+                        if not give_up(net, flow, int(choice), end):
+                            for state in nights:
+                                change(net, flow, NIGHT, int(site), state, 1)
+                            break
         return not (flow.free < 0).any()
 
     def load(self, wagons: Array, over: Callable[[], bool]) -> None:
