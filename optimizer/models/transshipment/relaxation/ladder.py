@@ -40,7 +40,7 @@ def bounds(
         if limits is None:
             return
         relaxation = build(width)
-        if relaxed is None or not short:
+        if relaxed is None or relaxed.values is None or not short:
             relaxed = solve(relaxation, limits, "ipm")
             yield relaxation, relaxed
         limits = stage()
