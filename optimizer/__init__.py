@@ -14,8 +14,6 @@ from optimizer import display
 
 if TYPE_CHECKING:
     from optimizer.api import (
-        FAMILIES,
-        certificate,
         explain,
         export,
         read,
@@ -26,7 +24,9 @@ if TYPE_CHECKING:
         worth_of_one_more,
         write,
     )
+    from optimizer.certificate import certificate
     from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
+    from optimizer.families import FAMILIES
     from optimizer.models.gauge_choice.problem import GaugeChoice
     from optimizer.models.port_choice.problem import PortChoice
     from optimizer.models.rolling_stock.problem import RollingStock
@@ -66,8 +66,6 @@ __all__ = [
 
 _HOMES = {
     "optimizer.api": (
-        "FAMILIES",
-        "certificate",
         "explain",
         "export",
         "read",
@@ -78,7 +76,9 @@ _HOMES = {
         "worth_of_one_more",
         "write",
     ),
+    "optimizer.certificate": ("certificate",),
     "optimizer.errors": ("InstanceError", "OptimizerError", "ResultError", "UsageError", "VerificationError"),
+    "optimizer.families": ("FAMILIES",),
     "optimizer.models.gauge_choice.problem": ("GaugeChoice",),
     "optimizer.models.port_choice.problem": ("PortChoice",),
     "optimizer.models.rolling_stock.problem": ("RollingStock",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import platform
@@ -23,52 +22,16 @@ from optimizer.checks import (
     violation_lines,
 )
 from optimizer.data.corridor import Corridor, Instance
-from optimizer.errors import ResultError, UsageError, VerificationError, did_you_mean
-from optimizer.models.family import Explanation, Family, Inquiry, News, Problem, Replanned, SolveOptions, Table
-from optimizer.result import Outcome, Progress, ProgressLog, Result, Solution, Status, Violation
+from optimizer.errors import ResultError, UsageError, VerificationError
+from optimizer.families import FAMILIES
+from optimizer.models.family import Explanation, Family, Inquiry, News, Problem, Replanned, SolveOptions
+from optimizer.result import Outcome, Progress, ProgressLog, Result, Solution, Violation
 
 if TYPE_CHECKING:
     from optimizer.models.rolling_stock.fleet import Sizing, Worth
     from optimizer.models.rolling_stock.problem import RollingStock
 
 _PACKAGES = ("corridor-optimizer", "highspy", "numpy", "ortools", "pandas", "pulp")
-
-
-class _Families(Mapping[str, Family]):
-    """Family by its name; its package is imported when first asked for."""
-
-    _PACKAGES: Mapping[str, str] = {
-        "port-choice": "optimizer.models.port_choice",
-        "transshipment": "optimizer.models.transshipment",
-        "rolling-stock": "optimizer.models.rolling_stock",
-        "gauge-choice": "optimizer.models.gauge_choice",
-    }
-
-    def __getitem__(self, name: str) -> Family:
-        if name not in self._PACKAGES:
-            raise UsageError(f"unknown family '{name}'; known are {', '.join(self)}{did_you_mean(name, self)}")
-        family: Family = importlib.import_module(self._PACKAGES[name]).FAMILY
-        return family
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._PACKAGES
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._PACKAGES)
-
-    def __len__(self) -> int:
-        return len(self._PACKAGES)
-
-    def of(self, problem: Problem) -> Family:
-        """The family a problem belongs to."""
-        home = type(problem).__module__
-        for name, package in self._PACKAGES.items():
-            if home == package or home.startswith(f"{package}."):
-                return self[name]
-        raise UsageError(f"a {type(problem).__name__} is not a problem of {', '.join(self)}")
-
-
-FAMILIES = _Families()
 
 
 def read(path: str | Path, scenario: str | Sequence[str] | None = None) -> Corridor:
@@ -384,43 +347,6 @@ def worth_of_one_more(
 
     check_limits(time_limit_s, gap, 0)
     return worth(problem, SolveOptions(None, time_limit_s, gap, stop=stop or threading.Event()), what)
-
-
-def certificate(problem: Problem, result: Result) -> Table:
-    """
-    What is claimed of a result, how it is known, and what was found when it was checked, for people.
-
-    The plan is checked again here: every rule and the cost, in exact arithmetic, by code that shares nothing with the
-    solver.
-    """
-    family = FAMILIES.of(problem)
-    broken = verify(problem, result)
-    rows = [["status", str(result.status), _STATUS_WORDS[result.status]]]
-    if result.cost is not None:
-        found = f"{len(broken)} broken rules" if broken else "every rule holds, and the cost is that of the plan"
-        rows.append(["plan", f"{result.cost:,.2f} USD", f"checked in exact arithmetic: {found}"])
-    if result.bound is not None:
-        rows.append(
-            [
-                "bound",
-                f"{result.bound:,.2f} USD",
-                f"no plan costs less: {family.proofs.get(result.method, result.method)}",
-            ]
-        )
-    if result.cost is not None and result.bound is not None:
-        most = max(result.cost - result.bound, 0.0)
-        rows.append(["gap", f"{100 * (result.gap or 0.0):.3g} %", f"at most {most:,.2f} USD could still be saved"])
-    by = f"{result.method} with {result.solver}, seed {result.seed}"
-    rows.append(["made by", f"{result.runtime_s:.1f} s", f"{by}; instance {result.instance_hash[:12]}"])
-    return Table("Certificate", ("what", "value", "how it is known"), rows)
-
-
-_STATUS_WORDS = {
-    Status.OPTIMAL: "proved best within the gap asked for",
-    Status.FEASIBLE: "a plan; a limit came before it was proved best",
-    Status.INFEASIBLE: "proved: no plan keeps every rule",
-    Status.NO_SOLUTION: "a limit came before the first plan; says nothing about the problem",
-}
 
 
 def export(problem: Problem, path: str | Path) -> None:

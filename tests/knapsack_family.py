@@ -16,7 +16,7 @@ import pandas as pd
 import pulp
 from pydantic import Field
 
-from optimizer import api
+from optimizer import families
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema.kinds import Count, Identifier, Names, NonNegative, Row, Text
 from optimizer.models.family import Family, SolveOptions, Table
@@ -135,7 +135,7 @@ PACKAGES = {"port-choice": "knapsack_family", "transshipment": "optimizer.models
 
 def install() -> None:
     """Put this family in the place of port choice, in a process of its own."""
-    api._Families._PACKAGES = PACKAGES
+    families.Families._PACKAGES = PACKAGES
 
 
 FILES = {

@@ -14,13 +14,13 @@ import pulp
 import pytest
 
 import optimizer as opt
-from optimizer import api
+from optimizer import families
 from optimizer.result import Progress
 
 
 @pytest.fixture
 def problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> knapsack_family.Knapsack:
-    monkeypatch.setattr(api._Families, "_PACKAGES", knapsack_family.PACKAGES)
+    monkeypatch.setattr(families.Families, "_PACKAGES", knapsack_family.PACKAGES)
     return knapsack_family.Knapsack(opt.read(knapsack_family.write_instance_files(tmp_path / "two")))
 
 

@@ -19,6 +19,8 @@ LAYERS = {
     "serve": 4,
     "report": 4,
     "api": 4,
+    "certificate": 4,
+    "families": 4,
     "checks": 4,
     "models": 3,
     "flows": 2,

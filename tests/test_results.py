@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 import optimizer as opt
-from optimizer import api, results
+from optimizer import families, results
 from optimizer.data.reading import read_instance
 from optimizer.result import PROGRESS_POINTS, ProgressLog
 
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[knapsack_family.Knapsack, opt.Result]:
-    monkeypatch.setattr(api._Families, "_PACKAGES", knapsack_family.PACKAGES)
+    monkeypatch.setattr(families.Families, "_PACKAGES", knapsack_family.PACKAGES)
     problem = knapsack_family.Knapsack(opt.read(knapsack_family.write_instance_files(tmp_path / "two")))
     return problem, opt.solve(problem)
 

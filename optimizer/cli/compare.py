@@ -48,12 +48,13 @@ def command(
     from optimizer import api, checks
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.cli.signals import stop_on_signals
+    from optimizer.families import FAMILIES
     from optimizer.models.family import SolveOptions
     from optimizer.models.port_choice.compare import compare
     from optimizer.models.port_choice.compare_report import figures, open_gaps, report, sentences
 
     checks.check_limits(time_limit, gap, 0)
-    method, _solver = checks.check_method(api.FAMILIES["port-choice"], method, None)
+    method, _solver = checks.check_method(FAMILIES["port-choice"], method, None)
     if chart is not None:
         check_chart(chart, force)
 

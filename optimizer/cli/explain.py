@@ -42,6 +42,7 @@ def command(
     and for what stays behind, the reason and the cheapest change that would carry it.
     """
     from optimizer import api, results
+    from optimizer.certificate import certificate
     from optimizer.cli.output import console, key_line, native_output_silenced, print_conflicts, print_table
     from optimizer.cli.signals import stop_on_signals
 
@@ -58,7 +59,7 @@ def command(
     screen = console()
     click.echo(key_line(result))
     if not subjects or result.solution is None:
-        print_table(screen, api.certificate(problem, result))
+        print_table(screen, certificate(problem, result))
         print_conflicts(result.conflicts)
         if result.solution is None:
             raise click.exceptions.Exit(EXIT_NO_PLAN)

@@ -19,8 +19,9 @@ def command(family: str, instance: str, out: str, scenario: str | None, **given:
     """Write the exact model of FAMILY on INSTANCE to OUT, which ends in .lp or .mps."""
     from optimizer import api, checks
     from optimizer.cli.output import native_output_silenced
+    from optimizer.families import FAMILIES
 
-    chosen = api.FAMILIES[family]
+    chosen = FAMILIES[family]
     options = problem_options(family, given)
     checks.check_export_path(out)
     problem = chosen.problem(api.read(instance, scenario), **options)

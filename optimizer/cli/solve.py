@@ -45,9 +45,10 @@ def command(
     from optimizer import api, checks
     from optimizer.cli.output import ProgressLines, native_output_silenced
     from optimizer.cli.signals import stop_on_signals
+    from optimizer.families import FAMILIES
 
     # Everything that can be wrong with the command line comes before the long work.
-    chosen = api.FAMILIES[family]
+    chosen = FAMILIES[family]
     options = problem_options(family, given)
     chosen_method, chosen_solver = checks.check_method(chosen, method, solver)
     checks.check_limits(time_limit, gap, seed)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from optimizer import api
+from optimizer.families import FAMILIES
 from optimizer.models.port_choice import PortChoice
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.transshipment.problem import Transshipment
@@ -171,7 +171,7 @@ def differing_figures(case: Case) -> list[str]:
     """Key figures of ``result.json`` that are not those of the plan."""
     if case.result.solution is None or case.violations:
         return []
-    figures = api.FAMILIES[case.result.family].kpis(case.problem, case.result.solution)
+    figures = FAMILIES[case.result.family].kpis(case.problem, case.result.solution)
     stored = case.result.kpis
     return [name for name, value in figures.items() if name in stored and not _same(stored[name], value)]
 
@@ -185,7 +185,7 @@ def _same(stored: float | str, value: float | str) -> bool:
 def _tables(case: Case, named: bool) -> Section:
     """The tables the command prints."""
     assert case.result.solution is not None
-    tables = api.FAMILIES[case.result.family].report(case.problem, case.result.solution)
+    tables = FAMILIES[case.result.family].report(case.problem, case.result.solution)
     blocks: list[Block] = [
         DataTable(table.title, list(table.columns), [list(map(_cell, row)) for row in table.rows], table.note)
         for table in tables

@@ -11,7 +11,7 @@ import knapsack_family
 import pytest
 from click.testing import CliRunner, Result
 
-from optimizer import api
+from optimizer import families
 from optimizer.cli import cli
 from optimizer.cli.output import console, print_table
 from optimizer.models.family import Table
@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(api._Families, "_PACKAGES", knapsack_family.PACKAGES)
+    monkeypatch.setattr(families.Families, "_PACKAGES", knapsack_family.PACKAGES)
     runner = CliRunner()
 
     def invoke(*arguments: Any) -> Result:
