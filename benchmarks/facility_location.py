@@ -17,9 +17,9 @@ import highspy
 import numpy as np
 
 from benchmarks.tables import print_table
-from optimizer.flows.fixed_charge import solve_fixed_charge
-from optimizer.flows.fixed_charge_graph import RouteGraph
-from optimizer.flows.fixed_charge_problem import FixedChargeProblem, FixedChargeResult, Floats
+from optimizer.flows.fixed_charge.engine import solve_fixed_charge
+from optimizer.flows.fixed_charge.graph import RouteGraph
+from optimizer.flows.fixed_charge.problem import FixedChargeProblem, FixedChargeResult, Floats
 from optimizer.models.family import SolveOptions
 from optimizer.result import relative_gap
 from optimizer.solvers.highs import HighsOutcome, make_highs, run_highs

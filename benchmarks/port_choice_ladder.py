@@ -22,8 +22,8 @@ import numpy as np
 from benchmarks.tables import print_table
 from optimizer.data.generate import generate
 from optimizer.data.scenario import apply_scenario
-from optimizer.flows.engine import RouteFlowResult, solve_route_flow
-from optimizer.flows.pricing import Pricing
+from optimizer.flows.routes.engine import RouteFlowResult, solve_route_flow
+from optimizer.flows.routes.pricing import Pricing
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import PortChoice
 from optimizer.models.port_choice.routeflow import Translation, translate

@@ -20,11 +20,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from benchmarks.tables import print_table
-from optimizer.flows.delay import DelayFunctions
-from optimizer.flows.equilibrium import TrafficAssignment, UserEquilibrium, user_equilibrium
-from optimizer.flows.problem import Floats
-from optimizer.flows.stochastic import StochasticAssignment
-from optimizer.flows.stochastic_newton import stochastic_equilibrium
+from optimizer.flows.equilibrium.delay import DelayFunctions
+from optimizer.flows.equilibrium.deterministic import TrafficAssignment, UserEquilibrium, user_equilibrium
+from optimizer.flows.equilibrium.newton import stochastic_equilibrium
+from optimizer.flows.equilibrium.stochastic import StochasticAssignment
+from optimizer.flows.routes.problem import Floats
 from optimizer.models.family import SolveOptions
 from optimizer.result import relative_gap
 

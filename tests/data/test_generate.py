@@ -181,8 +181,8 @@ def test_congestion_costs_what_was_asked_for(congestion: str, low: float, high: 
 def test_dated_congestion_costs_what_was_asked_for(
     congestion: Congestion, low: float, high: float, places: int, days: int, shipments: int, seed: int
 ) -> None:
-    from optimizer.flows.engine import solve_route_flow
-    from optimizer.flows.pricing import Pricing
+    from optimizer.flows.routes.engine import solve_route_flow
+    from optimizer.flows.routes.pricing import Pricing
     from optimizer.models.family import SolveOptions
     from optimizer.models.port_choice import PortChoice
     from optimizer.models.port_choice.routeflow import translate

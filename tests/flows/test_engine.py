@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer.flows.engine import RouteFlowResult, solve_route_flow
-from optimizer.flows.pricing import Pricing
-from optimizer.flows.problem import DayGraph, RouteFlowProblem
+from optimizer.flows.routes.engine import RouteFlowResult, solve_route_flow
+from optimizer.flows.routes.pricing import Pricing
+from optimizer.flows.routes.problem import DayGraph, RouteFlowProblem
 from optimizer.models.family import SolveOptions
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from benchmarks.traffic_assignment import DATA, frank_wolfe, read_network, stochastic_limit
-from optimizer.flows.delay import DelayFunctions
-from optimizer.flows.equilibrium import TrafficAssignment, UserEquilibrium, user_equilibrium
+from optimizer.flows.equilibrium.delay import DelayFunctions
+from optimizer.flows.equilibrium.deterministic import TrafficAssignment, UserEquilibrium, user_equilibrium
 from optimizer.models.family import SolveOptions
 
 

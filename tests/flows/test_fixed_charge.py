@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from optimizer.flows import fixed_charge
-from optimizer.flows.fixed_charge import solve_fixed_charge
-from optimizer.flows.fixed_charge_exchange import FlowSearch
-from optimizer.flows.fixed_charge_flow import OpenPlan, ServiceFlow, fits
-from optimizer.flows.fixed_charge_graph import RouteGraph
-from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, FixedChargeResult, Floats, ListedRoutes
+from optimizer.flows.fixed_charge import engine
+from optimizer.flows.fixed_charge.engine import solve_fixed_charge
+from optimizer.flows.fixed_charge.exchange import FlowSearch
+from optimizer.flows.fixed_charge.flow import OpenPlan, ServiceFlow, fits
+from optimizer.flows.fixed_charge.graph import RouteGraph
+from optimizer.flows.fixed_charge.problem import Columns, FixedChargeProblem, FixedChargeResult, Floats, ListedRoutes
 from optimizer.models.family import SolveOptions
 from optimizer.result import Progress, Status
 
@@ -33,7 +33,7 @@ class Unlisted:
     def __init__(self, columns: Columns, demands: int) -> None:
         self._listed = ListedRoutes(columns, demands)
 
-    def __call__(self, service: Floats, resource: Floats, pair: Floats) -> fixed_charge.Priced:
+    def __call__(self, service: Floats, resource: Floats, pair: Floats) -> engine.Priced:
         return self._listed(service, resource, pair)
 
 
@@ -178,7 +178,7 @@ def test_lagrangian_tree_finds_the_best_plan(seed: int, must: bool) -> None:
     problem = drawn(seed, True, must, False, False)
     best = enumerated(problem)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fixed_charge, "SMALL", 0)
+        patch.setattr(engine, "SMALL", 0)
         found = solve_fixed_charge(problem, SolveOptions(time_limit_s=30))
     if np.isinf(best):
         assert found.cost is None

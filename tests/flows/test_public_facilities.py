@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.facility_location import DATA, checked_cost, instances, problem_of
-from optimizer.flows.fixed_charge import solve_fixed_charge
-from optimizer.flows.fixed_charge_master import Master
+from optimizer.flows.fixed_charge.engine import solve_fixed_charge
+from optimizer.flows.fixed_charge.master import Master
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, linprog, minimize
 
 from optimizer.choice.model import Choices, ChoiceSets
-from optimizer.flows.delay import DelayFunctions
-from optimizer.flows.stochastic import StochasticAssignment
-from optimizer.flows.stochastic_newton import Equilibrium, stochastic_equilibrium
+from optimizer.flows.equilibrium.delay import DelayFunctions
+from optimizer.flows.equilibrium.newton import Equilibrium, stochastic_equilibrium
+from optimizer.flows.equilibrium.stochastic import StochasticAssignment
 
 
 def bpr(free: list[float], capacity: list[float], rise: float = 0.5, power: float = 4.0) -> DelayFunctions:

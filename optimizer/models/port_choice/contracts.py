@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.flows.engine import RouteFlowResult, Warm, solve_route_flow
-from optimizer.flows.whole import is_whole, quick_plan, restricted_plan
+from optimizer.flows.routes.engine import RouteFlowResult, Warm, solve_route_flow
+from optimizer.flows.routes.whole import is_whole, quick_plan, restricted_plan
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.plan import NOISE
 from optimizer.models.port_choice.problem import TOLERANCE

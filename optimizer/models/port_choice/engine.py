@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from optimizer.data.columns import frame
-from optimizer.flows.engine import RouteFlowResult, Warm
-from optimizer.flows.whole import circling
+from optimizer.flows.routes.engine import RouteFlowResult, Warm
+from optimizer.flows.routes.whole import circling
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.contracts import branch_on_contracts
 from optimizer.models.port_choice.exact import solve_exact

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.flows.pricing import Pricing
-from optimizer.flows.problem import DayGraph, RouteFlowProblem
-from optimizer.flows.whole import split_graphs
+from optimizer.flows.routes.pricing import Pricing
+from optimizer.flows.routes.problem import DayGraph, RouteFlowProblem
+from optimizer.flows.routes.whole import split_graphs
 from optimizer.models.port_choice.graph import Service, named_resources, services_of, teu_per_tonne
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, PortChoice
 from optimizer.network.layered import SINK_LAYER, LayeredNetwork

@@ -18,9 +18,9 @@ import pandas as pd
 
 from optimizer.choice.model import Floats
 from optimizer.errors import UsageError, did_you_mean
-from optimizer.flows.delay import DelayFunctions
-from optimizer.flows.stochastic import StochasticAssignment
-from optimizer.flows.stochastic_newton import Equilibrium, stochastic_equilibrium
+from optimizer.flows.equilibrium.delay import DelayFunctions
+from optimizer.flows.equilibrium.newton import Equilibrium, stochastic_equilibrium
+from optimizer.flows.equilibrium.stochastic import StochasticAssignment
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.graph import named_resources, place_names, services_of, teu_per_tonne
 from optimizer.models.port_choice.observed import NO_GATEWAY

@@ -11,7 +11,7 @@ import numpy as np
 from optimizer.data.scenario import apply_scenario, expand
 from optimizer.data.schema.settings import Closures
 from optimizer.errors import VerificationError
-from optimizer.flows.engine import solve_route_flow
+from optimizer.flows.routes.engine import solve_route_flow
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import FAMILY
 from optimizer.models.port_choice.compact import solve_compact

@@ -16,7 +16,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.solvers.highs import HighsOutcome, make_highs, run_here, run_highs
 
 if TYPE_CHECKING:
-    from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, Floats, Ints
+    from optimizer.flows.fixed_charge.problem import Columns, FixedChargeProblem, Floats, Ints
 
 VIOLATION = 1e-6
 """A linking row is added when it is broken by more than this share of the demand."""

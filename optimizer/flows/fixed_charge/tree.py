@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.flows.fixed_charge_kernels import knapsacks, volume_steps
-from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, Floats
+from optimizer.flows.fixed_charge.kernels import knapsacks, volume_steps
+from optimizer.flows.fixed_charge.problem import Columns, FixedChargeProblem, Floats
 
 ROOT_STEPS, NODE_STEPS, BATCH = 1500, 120, 30
 

@@ -16,9 +16,9 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from optimizer.flows import kernels
-from optimizer.flows.pool import RoutePool, Routes
-from optimizer.flows.problem import DayGraph, Flags, Floats, Ints, Longs, RouteFlowProblem, sum_product
+from optimizer.flows.routes import pricing_kernels
+from optimizer.flows.routes.pool import RoutePool, Routes
+from optimizer.flows.routes.problem import DayGraph, Flags, Floats, Ints, Longs, RouteFlowProblem, sum_product
 from optimizer.network.paths import shortest_path_tree
 
 SLACK = 1 + 1e-9
@@ -109,7 +109,7 @@ class Pricing:
 
         def arc_prices(number: int) -> Floats:
             graph = problem.graphs[number]
-            prices: Floats = kernels.arc_prices(
+            prices: Floats = pricing_kernels.arc_prices(
                 graph.cost, self._departs[number], graph.use_indptr, graph.use_resource, graph.use_units,
                 problem.first_cell, problem.stride, price,
             )  # fmt: skip
@@ -143,7 +143,7 @@ class Pricing:
         graph = problem.graphs[group.graph]
         memory = self._memory.get()
         try:
-            owner, cost, move_end, move_arc, move_day = kernels.price_group(
+            owner, cost, move_end, move_arc, move_day = pricing_kernels.price_group(
                 members, group.source, group.sink, problem.release_day[members], problem.due_day[members],
                 problem.late_cost[members], threshold, int(problem.release_day[members].min()), problem.num_days,
                 group.indptr, group.arcs, group.heads, graph.duration_days, graph.cost, price, group.holding,
@@ -154,7 +154,7 @@ class Pricing:
             self._memory.put(memory)
         if not owner.size:
             return None
-        cell_end, cells, units = kernels.route_cells(
+        cell_end, cells, units = pricing_kernels.route_cells(
             move_end, move_arc, move_day, graph.use_indptr, graph.use_resource, graph.use_units, problem.first_cell,
             problem.stride,
         )  # fmt: skip

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.flows import kernels
-from optimizer.flows.engine import RouteFlowResult
-from optimizer.flows.pool import RoutePool
-from optimizer.flows.problem import Flags, Floats, Longs, RouteFlowProblem
-from optimizer.flows.restricted import Restricted, RestrictedPlan
-from optimizer.flows.whole_kernels import place_whole
+from optimizer.flows.routes import pool_kernels
+from optimizer.flows.routes.engine import RouteFlowResult
+from optimizer.flows.routes.pool import RoutePool
+from optimizer.flows.routes.problem import Flags, Floats, Longs, RouteFlowProblem
+from optimizer.flows.routes.restricted import Restricted, RestrictedPlan
 from optimizer.models.family import SolveOptions
 from optimizer.solvers.watch import Watch
 
@@ -92,17 +91,17 @@ def quick_plan(result: RouteFlowResult, whole: Flags) -> WholePlan:
     flow[parted] = 0.0
     full = whole[pool.demand] & ~parted
     flow[full] = quantity[pool.demand[full]]
-    load: Floats = kernels.loads(pool.start, pool.cells, pool.units, flow, problem.capacity.size)
+    load: Floats = pool_kernels.loads(pool.start, pool.cells, pool.units, flow, problem.capacity.size)
     served = np.bincount(pool.demand, weights=flow, minlength=quantity.size)
     unserved = np.maximum(quantity - served, 0.0)
     unserved[unserved < 1e-12 * quantity] = 0.0
     routes = pool.first_route, pool.next_route, pool.cost, pool.start, pool.cells, pool.units, flow, unserved
     order = np.flatnonzero((unserved > 0) & whole)
     order = order[np.argsort(-problem.penalty[order] * quantity[order], kind="stable")]
-    place_whole(order, *routes, quantity, problem.penalty, load, problem.capacity)
+    pool_kernels.place_whole(order, *routes, quantity, problem.penalty, load, problem.capacity)
     order = np.flatnonzero((unserved > 0) & ~whole)
     order = order[np.argsort(-problem.penalty[order], kind="stable")]
-    kernels.refill(order, *routes, problem.penalty, load, problem.capacity)
+    pool_kernels.refill(order, *routes, problem.penalty, load, problem.capacity)
     return WholePlan(flow, unserved, pool.value(flow, unserved))
 
 

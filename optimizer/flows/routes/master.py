@@ -8,8 +8,8 @@ import highspy
 import numpy as np
 from scipy.sparse import csc_array
 
-from optimizer.flows.pool import RoutePool
-from optimizer.flows.problem import Flags, Floats
+from optimizer.flows.routes.pool import RoutePool
+from optimizer.flows.routes.problem import Flags, Floats
 from optimizer.models.family import SolveOptions
 from optimizer.result import Status
 from optimizer.solvers.highs import make_highs, run_highs

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.choice.model import log_sum_exp
-from optimizer.flows.delay import DelayFunctions
+from optimizer.flows.equilibrium.delay import DelayFunctions
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

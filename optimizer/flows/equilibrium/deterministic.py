@@ -21,9 +21,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from optimizer.flows import equilibrium_kernels as kernels
-from optimizer.flows.delay import DelayFunctions
-from optimizer.flows.problem import Flags, Floats, Ints, Longs
+from optimizer.flows.equilibrium import kernels
+from optimizer.flows.equilibrium.delay import DelayFunctions
+from optimizer.flows.routes.problem import Flags, Floats, Ints, Longs
 from optimizer.models.family import SolveOptions
 from optimizer.result import relative_gap
 from optimizer.solvers.watch import Watch

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optimizer.flows.fixed_charge_flow import OpenPlan, ServiceFlow
-from optimizer.flows.fixed_charge_problem import Flags, Floats
+from optimizer.flows.fixed_charge.flow import OpenPlan, ServiceFlow
+from optimizer.flows.fixed_charge.problem import Flags, Floats
 
 SCALING_STEPS = 12
 SUBSTITUTES = 4

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.flows.stochastic import Floats, Ints, Shares, StochasticAssignment
+from optimizer.flows.equilibrium.stochastic import Floats, Ints, Shares, StochasticAssignment
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

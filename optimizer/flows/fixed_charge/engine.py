@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.flows.fixed_charge_problem import (
+from optimizer.flows.fixed_charge.problem import (
     NEW_PER_DEMAND,
     Columns,
     FixedChargeProblem,
@@ -30,7 +30,7 @@ from optimizer.models.family import SolveOptions
 from optimizer.result import Progress, Status, relative_gap
 
 if TYPE_CHECKING:
-    from optimizer.flows.fixed_charge_master import Master
+    from optimizer.flows.fixed_charge.master import Master
 
 PROVED = 1e-7
 """Relative gap that counts as none: the tolerance of the linear solver."""
@@ -61,7 +61,7 @@ def solve_fixed_charge(problem: FixedChargeProblem, options: SolveOptions) -> Fi
 
 class _Search:
     def __init__(self, problem: FixedChargeProblem, options: SolveOptions) -> None:
-        from optimizer.flows.fixed_charge_master import Master  # highspy is slow to load
+        from optimizer.flows.fixed_charge.master import Master  # highspy is slow to load
 
         self.problem, self.options = problem, options
         self.started = time.monotonic()
@@ -128,7 +128,7 @@ class _Search:
 
     def _tree(self, listed: Columns) -> bool:
         """Branch and bound by the Lagrangian of the demand rows, where it fits."""
-        from optimizer.flows.fixed_charge_tree import LagrangianTree, fits  # numba is slow to load
+        from optimizer.flows.fixed_charge.tree import LagrangianTree, fits  # numba is slow to load
 
         if not fits(self.problem, listed):
             return False
@@ -150,8 +150,8 @@ class _Search:
 
     def _one_commodity(self) -> None:
         """Plans by min-cost flows, and their bound, where all demands come from one place."""
-        from optimizer.flows.fixed_charge_exchange import FlowSearch
-        from optimizer.flows.fixed_charge_flow import OpenPlan, fits
+        from optimizer.flows.fixed_charge.exchange import FlowSearch
+        from optimizer.flows.fixed_charge.flow import OpenPlan, fits
 
         flows = fits(self.problem)
         if flows is None:

@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from optimizer.flows.fixed_charge_problem import Columns, Floats, Ints, Priced
+from optimizer.flows.fixed_charge.problem import Columns, Floats, Ints, Priced
 
 
 @dataclass(frozen=True)
 class RouteGraph:
     """
-    Routes as paths of an acyclic graph; a callable for :class:`~optimizer.flows.fixed_charge.FixedChargeProblem`.
+    Routes as paths of an acyclic graph, priced for a :class:`~optimizer.flows.fixed_charge.problem.FixedChargeProblem`.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class RouteGraph:
 
     def __call__(self, service_price: Floats, resource_price: Floats, pair_price: Floats) -> Priced:
         """Cheapest route of each demand over each arc into its destination."""
-        from optimizer.flows.fixed_charge_kernels import cheapest_entries  # numba is slow to load
+        from optimizer.flows.fixed_charge.kernels import cheapest_entries  # numba is slow to load
 
         start, entry = self._entries
         order, length = self._order

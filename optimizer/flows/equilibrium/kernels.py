@@ -1,6 +1,6 @@
 """Compiled loops of the user equilibrium: cheapest routes of all demands, and shifts between the routes in use.
 
-Callers go through :mod:`optimizer.flows.equilibrium`, which checks the arrays; the kernels trust theirs.
+Callers go through :mod:`optimizer.flows.equilibrium.deterministic`, which checks the arrays; the kernels trust theirs.
 """
 
 from __future__ import annotations

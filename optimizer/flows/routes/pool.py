@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.flows import kernels
-from optimizer.flows.problem import Flags, Floats, Ints, Longs, RouteFlowProblem, sum_product
+from optimizer.flows.routes import pool_kernels
+from optimizer.flows.routes.problem import Flags, Floats, Ints, Longs, RouteFlowProblem, sum_product
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class RoutePool:
 
     def load(self) -> Floats:
         """Units on every cell."""
-        found: Floats = kernels.loads(self.start, self.cells, self.units, self.flow, self.problem.capacity.size)
+        found: Floats = pool_kernels.loads(self.start, self.cells, self.units, self.flow, self.problem.capacity.size)
         return found
 
     def value(self, flow: Floats, unserved: Floats) -> float:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.flows import kernels
-from optimizer.flows.master import solve_master
-from optimizer.flows.pool import RoutePool
-from optimizer.flows.pricing import Pricing
-from optimizer.flows.problem import Floats, RouteFlowProblem, sum_product
+from optimizer.flows.routes import pool_kernels
+from optimizer.flows.routes.master import solve_master
+from optimizer.flows.routes.pool import RoutePool
+from optimizer.flows.routes.pricing import Pricing
+from optimizer.flows.routes.problem import Floats, RouteFlowProblem, sum_product
 from optimizer.models.family import SolveOptions
 from optimizer.result import relative_gap
 from optimizer.solvers.watch import Watch
@@ -158,7 +158,7 @@ class _Engine:
         while not self._done(max_passes):
             stiffness = self.stiffness * per_unit
             for _ in range(SWEEPS):
-                kernels.sweep(
+                pool_kernels.sweep(
                     pool.first_route, pool.next_route, pool.cost, pool.start, pool.cells, pool.units, pool.flow,
                     pool.unserved, problem.penalty, load, problem.capacity, multiplier, stiffness, STEP,
                 )  # fmt: skip
@@ -205,7 +205,7 @@ class _Engine:
 
     def _pooled_cost(self, price: Floats) -> Floats:
         pool = self.pool
-        pooled: Floats = kernels.least_pooled_cost(
+        pooled: Floats = pool_kernels.least_pooled_cost(
             pool.first_route, pool.next_route, pool.cost, pool.start, pool.cells, pool.units, price,
             self.problem.penalty,
         )  # fmt: skip
@@ -216,7 +216,7 @@ class _Engine:
         pool, problem = self.pool, self.problem
         flow, load = pool.flow.copy(), load.copy()
         by_regret = np.argsort(pool.cost - problem.penalty[pool.demand], kind="stable")[::-1]
-        kernels.cut_back(by_regret, pool.start, pool.cells, pool.units, flow, load, problem.capacity)
+        pool_kernels.cut_back(by_regret, pool.start, pool.cells, pool.units, flow, load, problem.capacity)
         self._accept(flow, load)
 
     def _accept(self, flow: Floats, load: Floats) -> None:
@@ -226,7 +226,7 @@ class _Engine:
         unserved[unserved < 1e-12 * problem.quantity] = 0.0
         order = np.flatnonzero(unserved > 0)
         order = order[np.argsort(-problem.penalty[order], kind="stable")]
-        kernels.refill(
+        pool_kernels.refill(
             order, pool.first_route, pool.next_route, pool.cost, pool.start, pool.cells, pool.units, flow, unserved,
             problem.penalty, load, problem.capacity,
         )  # fmt: skip
@@ -292,9 +292,9 @@ class _Engine:
             if plan is None:
                 return False
             flow, last_price = plan.flow, plan.price
-            load: Floats = kernels.loads(pool.start, pool.cells, pool.units, flow, problem.capacity.size)
+            load: Floats = pool_kernels.loads(pool.start, pool.cells, pool.units, flow, problem.capacity.size)
             order = np.argsort(-pool.cost, kind="stable")
-            kernels.cut_back(order, pool.start, pool.cells, pool.units, flow, load, problem.capacity)
+            pool_kernels.cut_back(order, pool.start, pool.cells, pool.units, flow, load, problem.capacity)
             self._accept(flow, load)
             before = self.bound
             self._price(weight * self.price + (1 - weight) * plan.price)

@@ -22,8 +22,8 @@ from functools import cached_property
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
-from optimizer.flows.fixed_charge_graph import RouteGraph
-from optimizer.flows.fixed_charge_problem import Columns, FixedChargeProblem, Flags, Floats, Ints
+from optimizer.flows.fixed_charge.graph import RouteGraph
+from optimizer.flows.fixed_charge.problem import Columns, FixedChargeProblem, Flags, Floats, Ints
 
 UNITS = (1, 10, 100, 1000)
 """Parts of a tonne tried for whole numbers."""
