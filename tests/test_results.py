@@ -32,7 +32,7 @@ def hidden(folder: Path) -> list[str]:
 @pytest.mark.parametrize("parquet_rows", [200_000, 3])
 def test_round_trip(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parquet_rows: int) -> None:
     problem, result = made
-    monkeypatch.setattr(results, "PARQUET_ROWS", parquet_rows)
+    monkeypatch.setattr("optimizer.results.content.PARQUET_ROWS", parquet_rows)
     out = tmp_path / "deep" / "out"
     opt.write_result(result, out)
     assert sorted(entry.name for entry in out.iterdir()) == [
@@ -115,7 +115,7 @@ def test_a_failure_in_the_middle_leaves_the_old_result(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results, failing, fail)
+    monkeypatch.setattr(f"optimizer.results.writing.{failing}", fail)
     with pytest.raises(opt.UsageError, match="No space left on device"):
         opt.write_result(result, out, force=True)
     with pytest.raises(opt.UsageError, match="No space left on device"):
