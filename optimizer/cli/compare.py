@@ -12,7 +12,7 @@ from optimizer.cli.arguments import instance_argument
 from optimizer.cli.charts import check_chart, write_chart
 
 if TYPE_CHECKING:
-    from optimizer.models.port_choice.compare import Comparison
+    from optimizer.models.port_choice.comparing.compare import Comparison
 
 
 @click.command("compare")
@@ -50,8 +50,8 @@ def command(
     from optimizer.cli.signals import stop_on_signals
     from optimizer.families import FAMILIES
     from optimizer.models.family import SolveOptions
-    from optimizer.models.port_choice.compare import compare
-    from optimizer.models.port_choice.compare_report import figures, open_gaps, report, sentences
+    from optimizer.models.port_choice.comparing.compare import compare
+    from optimizer.models.port_choice.comparing.report import figures, open_gaps, report, sentences
 
     checks.check_limits(time_limit, gap, 0)
     method, _solver = checks.check_method(FAMILIES["port-choice"], method, None)

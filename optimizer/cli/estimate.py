@@ -11,7 +11,7 @@ from optimizer.cli.arguments import instance_argument, scenario_option
 
 if TYPE_CHECKING:
     from optimizer.choice.estimation import Estimate
-    from optimizer.models.port_choice.observed import Observed
+    from optimizer.models.port_choice.shippers.observed import Observed
 
 
 @click.command("estimate")
@@ -42,8 +42,8 @@ def command(
     """
     from optimizer import api
     from optimizer.choice.estimation import NotIdentifiedError, estimate, identified_nests
-    from optimizer.models.port_choice.observed import observe
     from optimizer.models.port_choice.problem import PortChoice
+    from optimizer.models.port_choice.shippers.observed import observe
 
     names = [name.strip() for name in attributes.split(",") if name.strip()]
     corridor = api.read(instance, scenario)
@@ -67,7 +67,7 @@ def command(
 def _figures(observed: Observed, found: Estimate) -> dict[str, Any]:
     import numpy as np
 
-    from optimizer.models.port_choice.observed import UNITS
+    from optimizer.models.port_choice.shippers.observed import UNITS
 
     parameters = [
         {

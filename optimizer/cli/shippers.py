@@ -16,7 +16,7 @@ from optimizer.cli.arguments import check_free, instance_argument, scenario_opti
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optimizer.models.port_choice.shippers import Behaviour, Shippers
+    from optimizer.models.port_choice.shippers.equilibrium import Behaviour, Shippers
 
 FILE = "shippers.json"
 MAX_ESTIMATE_BYTES = 10_000_000
@@ -63,9 +63,9 @@ def command(
     from optimizer import api, checks
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.models.port_choice import PortChoice
-    from optimizer.models.port_choice.shipper_congestion import Congestion
-    from optimizer.models.port_choice.shippers import shippers
-    from optimizer.models.port_choice.shippers_report import figures, report, summary, welfare
+    from optimizer.models.port_choice.shippers.congestion import Congestion
+    from optimizer.models.port_choice.shippers.equilibrium import shippers
+    from optimizer.models.port_choice.shippers.report import figures, report, summary, welfare
     from optimizer.result import Status
 
     checks.check_limits(time_limit, 0.0, 0)
@@ -129,7 +129,7 @@ def _sentence(short: dict[str, Any]) -> str:
 def _behaviour(scale: float | None, nest_scale: float | None, estimates: str | None) -> Behaviour:
     """Weights from options, or from a file of ``corridor estimate --json``."""
     from optimizer.errors import UsageError
-    from optimizer.models.port_choice.shippers import DEFAULT_NEST_SCALE, DEFAULT_SCALE, Behaviour
+    from optimizer.models.port_choice.shippers.equilibrium import DEFAULT_NEST_SCALE, DEFAULT_SCALE, Behaviour
 
     if estimates is None:
         return Behaviour(

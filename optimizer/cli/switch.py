@@ -12,7 +12,7 @@ from optimizer.cli.arguments import instance_argument, scenario_option
 from optimizer.cli.charts import check_chart, write_chart
 
 if TYPE_CHECKING:
-    from optimizer.models.port_choice.switch import Switches
+    from optimizer.models.port_choice.switching.switch import Switches
 
 
 @click.command("switch")
@@ -47,8 +47,8 @@ def command(
     from optimizer.cli.output import console, native_output_silenced, print_table
     from optimizer.models.family import Table
     from optimizer.models.port_choice import PortChoice
-    from optimizer.models.port_choice.levers import parse_lever
-    from optimizer.models.port_choice.switch import switch_points
+    from optimizer.models.port_choice.switching.levers import parse_lever
+    from optimizer.models.port_choice.switching.switch import switch_points
     from optimizer.report import switch as pictures
 
     if chart is not None:
@@ -101,7 +101,7 @@ def _note(found: Switches) -> str:
 def _wanted(problem: Any, lanes: str | None, commodity: str | None) -> set[str]:
     """Lanes to show."""
     from optimizer.errors import UsageError, did_you_mean
-    from optimizer.models.port_choice.levers import lane_groups
+    from optimizer.models.port_choice.switching.levers import lane_groups
 
     groups, demand = lane_groups(problem.corridor), problem.demand()
     wanted = set(groups)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.port_choice.components import NAMES, components
+from optimizer.models.port_choice.comparing.components import NAMES, components
 from optimizer.report.cases import Extras
 from optimizer.report.page import Block, Cell, DataTable, Figure, Notice, Section
 from optimizer.report.port_choice import PlanView
 
 if TYPE_CHECKING:
-    from optimizer.models.port_choice.compare import Comparison
+    from optimizer.models.port_choice.comparing.compare import Comparison
 
 MOST_MOVED = 60
 
@@ -84,7 +84,7 @@ def _parts(base: PlanView, other: PlanView) -> DataTable:
 
 
 def _causes(base: PlanView, other: PlanView, extras: Extras, tell: Callable[[str], None]) -> list[Block]:
-    from optimizer.models.port_choice.compare import compare
+    from optimizer.models.port_choice.comparing.compare import compare
 
     tell(f"causes of the difference between {base.case.label} and {other.case.label}")
     options = SolveOptions(time_limit_s=extras.time_limit_s)

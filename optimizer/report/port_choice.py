@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.models.port_choice import PortChoice
-from optimizer.models.port_choice.components import NAMES, components
+from optimizer.models.port_choice.comparing.components import NAMES, components
 from optimizer.models.port_choice.trips import Trip, Trips
 from optimizer.network.costs import MONEY_COMPONENTS, TIME_COMPONENTS
 from optimizer.network.layered import ACCESS

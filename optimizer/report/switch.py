@@ -14,7 +14,7 @@ from optimizer.report.page import Block, Cell, DataTable, Figure, Section, numbe
 
 if TYPE_CHECKING:
     from optimizer.data.corridor import Corridor
-    from optimizer.models.port_choice.switch import Switches
+    from optimizer.models.port_choice.switching.switch import Switches
 
 MAX_BYTES = 20_000_000
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -109,8 +109,8 @@ def switch_answer(corridor: Corridor, asked: str) -> dict[str, Any]:
             f"--switch '{asked}' is no file and not of the form LEVER=FROM..TO, for example 'dwell:PK_KHI=0.5..2'"
         )
     from optimizer.models.port_choice import PortChoice
-    from optimizer.models.port_choice.levers import parse_lever
-    from optimizer.models.port_choice.switch import switch_points
+    from optimizer.models.port_choice.switching.levers import parse_lever
+    from optimizer.models.port_choice.switching.switch import switch_points
 
     turned = parse_lever(corridor, lever)
     problem = PortChoice(corridor)

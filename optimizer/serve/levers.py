@@ -17,7 +17,7 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.data.schema.settings import Closures, Opening, Scenario
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.port_choice import PortChoice
-from optimizer.models.port_choice.levers import parse_lever
+from optimizer.models.port_choice.switching.levers import parse_lever
 
 WHAT_IF = "what-if"
 MOST = 40

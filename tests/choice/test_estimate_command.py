@@ -14,8 +14,8 @@ from optimizer.choice.model import Choices
 from optimizer.cli import cli
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.port_choice.graph import network_legs
-from optimizer.models.port_choice.observed import ATTRIBUTES, GatewayRoutes, observe
 from optimizer.models.port_choice.problem import PortChoice
+from optimizer.models.port_choice.shippers.observed import ATTRIBUTES, GatewayRoutes, observe
 from optimizer.network.paths import path_arcs, shortest_path_tree
 
 TRUE = np.array([-0.04, -0.006, -0.003])

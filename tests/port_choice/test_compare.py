@@ -25,8 +25,8 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.data.schema.settings import Scenario
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.port_choice.compare import Comparison, compare
-from optimizer.models.port_choice.compare_report import figures, report, sentences
+from optimizer.models.port_choice.comparing.compare import Comparison, compare
+from optimizer.models.port_choice.comparing.report import figures, report, sentences
 from optimizer.result import Status
 
 

@@ -13,10 +13,10 @@ from optimizer import api
 from optimizer.choice.model import Choices, ChoiceSets
 from optimizer.errors import UsageError
 from optimizer.models.port_choice.problem import PortChoice
-from optimizer.models.port_choice.shipper_congestion import Congestion, meters_of
-from optimizer.models.port_choice.shipper_routes import LEFT_BEHIND, comes_back
-from optimizer.models.port_choice.shippers import Behaviour, Shippers, shippers
-from optimizer.models.port_choice.shippers_report import figures, report, summary, welfare
+from optimizer.models.port_choice.shippers.congestion import Congestion, meters_of
+from optimizer.models.port_choice.shippers.equilibrium import Behaviour, Shippers, shippers
+from optimizer.models.port_choice.shippers.report import figures, report, summary, welfare
+from optimizer.models.port_choice.shippers.routes import LEFT_BEHIND, comes_back
 from optimizer.models.port_choice.verify import verify
 
 INSTANCES = Path(__file__).resolve().parents[2] / "instances"

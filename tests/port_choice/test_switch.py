@@ -21,11 +21,11 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import PortChoice
-from optimizer.models.port_choice.envelope import Line, crossing, envelope
 from optimizer.models.port_choice.exact import solve_exact
-from optimizer.models.port_choice.levers import parse_lever
-from optimizer.models.port_choice.shadow import check_price
-from optimizer.models.port_choice.switch import Switches, switch_points
+from optimizer.models.port_choice.switching.envelope import Line, crossing, envelope
+from optimizer.models.port_choice.switching.levers import parse_lever
+from optimizer.models.port_choice.switching.shadow import check_price
+from optimizer.models.port_choice.switching.switch import Switches, switch_points
 
 
 def toy(instances_dir: Path) -> PortChoice:

@@ -12,9 +12,9 @@ from optimizer.data.reading import read_instance
 from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import FAMILY, Transshipment
+from optimizer.models.transshipment.constraints.strengthen import assignment_bound
 from optimizer.models.transshipment.problem import plan_units, to_tables, usd
 from optimizer.models.transshipment.search import first_plan, solve_exact
-from optimizer.models.transshipment.strengthen import assignment_bound
 from optimizer.models.transshipment.verify import verify
 from optimizer.result import Status
 

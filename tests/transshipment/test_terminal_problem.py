@@ -9,7 +9,7 @@ from test_terminal_exact import toy, toy_rows
 from optimizer.data.corridor import Corridor
 from optimizer.errors import InstanceError, UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment import FAMILY, Transshipment, mip
+from optimizer.models.transshipment import FAMILY, Transshipment, crosscheck
 from optimizer.models.transshipment.reading import read_site
 from optimizer.models.transshipment.search import solve_exact
 from optimizer.models.transshipment.site import first_end
@@ -105,14 +105,14 @@ def test_an_exported_model_reads_back_to_the_same_optimum(tmp_path, suffix):
 def test_ids_that_look_alike_in_a_file_stay_apart():
     rows = toy_rows()
     rows["terminal_loads"] += [rows["terminal_loads"][4] | {"load_id": name} for name in ("F-1", "F_1", "F.1")]
-    names = [v.name for v in mip.build(Transshipment(corridor_from_rows(rows))).model.variables()]
+    names = [v.name for v in crosscheck.build(Transshipment(corridor_from_rows(rows))).model.variables()]
     assert len(names) == len(set(names))
 
 
 def test_a_terminal_too_large_for_a_file_says_so(monkeypatch):
     monkeypatch.setattr(mip, "MOST_PAIRS", 3)
     with pytest.raises(UsageError, match=r"has 5 works, so 10 pairs .* use method 'exact'"):
-        mip.build(toy())
+        crosscheck.build(toy())
 
 
 def test_kpis_and_report_of_the_toy():

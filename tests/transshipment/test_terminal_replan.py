@@ -16,9 +16,9 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import Transshipment
+from optimizer.models.transshipment.constraints.variables import CHECKS
 from optimizer.models.transshipment.engine import solve_engine
 from optimizer.models.transshipment.exact import build, cost
-from optimizer.models.transshipment.exact_variables import CHECKS
 from optimizer.models.transshipment.playing.dispatch import Past
 from optimizer.models.transshipment.problem import to_tables, usd
 from optimizer.models.transshipment.relaxation.ladder import bounds

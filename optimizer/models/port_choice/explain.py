@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from optimizer.errors import UsageError, did_you_mean
 from optimizer.models.family import Explanation, Inquiry, Table
-from optimizer.models.port_choice.compare import Solved
+from optimizer.models.port_choice.comparing.compare import Solved
 from optimizer.models.port_choice.problem import PortChoice
 from optimizer.models.port_choice.repairs import repairs
 from optimizer.models.port_choice.trips import Trip, Trips

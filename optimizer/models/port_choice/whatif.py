@@ -15,13 +15,13 @@ from optimizer.flows.routes.engine import solve_route_flow
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import FAMILY
 from optimizer.models.port_choice.compact import solve_compact
-from optimizer.models.port_choice.compare import Solved
+from optimizer.models.port_choice.comparing.compare import Solved
 from optimizer.models.port_choice.engine import plan_tables, solve_translation
 from optimizer.models.port_choice.exact import Formulation
 from optimizer.models.port_choice.graph import FlowGraph, teu_per_tonne
-from optimizer.models.port_choice.observed import gate_arcs
 from optimizer.models.port_choice.problem import DAYS_PER_YEAR, TOLERANCE, PortChoice
 from optimizer.models.port_choice.routeflow import translate
+from optimizer.models.port_choice.shippers.observed import gate_arcs
 from optimizer.models.port_choice.trips import Trip, Trips, Use
 from optimizer.network.layered import HANDLING, LayeredNetwork
 from optimizer.result import Outcome, Status

@@ -25,7 +25,7 @@ def _engine(problem: Transshipment, options: SolveOptions) -> Outcome:
 
 
 def _crosscheck(problem: Transshipment, options: SolveOptions) -> Outcome:
-    from optimizer.models.transshipment.mip import solve_crosscheck
+    from optimizer.models.transshipment.crosscheck import solve_crosscheck
 
     return solve_crosscheck(problem, options)
 
@@ -37,7 +37,7 @@ def _verify(problem: Transshipment, solution: Solution, cost: float | None) -> t
 
 
 def _export(problem: Transshipment, path: Path) -> None:
-    from optimizer.models.transshipment.mip import export_model
+    from optimizer.models.transshipment.crosscheck import export_model
 
     export_model(problem, path)
 

@@ -38,8 +38,8 @@ Rules
      wagons of that train's gauge at its beginning, the work that takes it off its own train gives as many of that
      gauge at its end.
 
-Variables stand in ``exact_variables.py``, rules (7), (8), (13) in ``exact_stocks.py``, (6), (10) to (12) in
-``exact_order.py``; redundant constraints (14) that raise the bound in ``strengthen.py``, the search in ``search.py``.
+Variables stand in ``constraints/variables.py``, rules (7), (8), (13) in ``stocks.py``, (6), (10) to (12) in
+``order.py``; redundant constraints (14) that raise the bound in ``strengthen.py``, the search in ``search.py``.
 """
 
 from __future__ import annotations
@@ -50,9 +50,20 @@ from collections.abc import Mapping
 
 from ortools.sat.python import cp_model
 
-from optimizer.models.transshipment.exact_order import checks_in_chain, cranes_in_line, one_work_at_a_time, set_ups
-from optimizer.models.transshipment.exact_stocks import bogie_stock, empty_wagons, yard_limits
-from optimizer.models.transshipment.exact_variables import FIRST, SECOND, Terminal, load_variables, stand_variables
+from optimizer.models.transshipment.constraints.order import (
+    checks_in_chain,
+    cranes_in_line,
+    one_work_at_a_time,
+    set_ups,
+)
+from optimizer.models.transshipment.constraints.stocks import bogie_stock, empty_wagons, yard_limits
+from optimizer.models.transshipment.constraints.variables import (
+    FIRST,
+    SECOND,
+    Terminal,
+    load_variables,
+    stand_variables,
+)
 from optimizer.models.transshipment.problem import price_units
 from optimizer.models.transshipment.site import Call, Crane, Site
 

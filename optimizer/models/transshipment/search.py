@@ -10,8 +10,9 @@ from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment import shortage
+from optimizer.models.transshipment.constraints.strengthen import assignment_bound, strengthen
+from optimizer.models.transshipment.constraints.variables import CHECKS, Terminal, stand_variables
 from optimizer.models.transshipment.exact import build, cost, one_track_each
-from optimizer.models.transshipment.exact_variables import CHECKS, Terminal, stand_variables
 from optimizer.models.transshipment.greedy import first_come_first_served, greedy
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
@@ -26,7 +27,6 @@ from optimizer.models.transshipment.problem import (
     usd,
 )
 from optimizer.models.transshipment.site import Site
-from optimizer.models.transshipment.strengthen import assignment_bound, strengthen
 from optimizer.result import Outcome, Progress, Status
 from optimizer.solvers.cpsat import CpSatResult, solve_cpsat
 

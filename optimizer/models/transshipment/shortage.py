@@ -12,6 +12,14 @@ from dataclasses import replace
 from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
+from optimizer.models.transshipment.constraints.order import (
+    checks_in_chain,
+    cranes_in_line,
+    one_work_at_a_time,
+    set_ups,
+)
+from optimizer.models.transshipment.constraints.stocks import bogie_stock, empty_wagons, yard_limits
+from optimizer.models.transshipment.constraints.variables import Terminal, load_variables, stand_variables
 from optimizer.models.transshipment.exact import (
     first_work_at_inbound_train,
     one_fate_each,
@@ -19,9 +27,6 @@ from optimizer.models.transshipment.exact import (
     onward_sums,
     work_at_onward_train,
 )
-from optimizer.models.transshipment.exact_order import checks_in_chain, cranes_in_line, one_work_at_a_time, set_ups
-from optimizer.models.transshipment.exact_stocks import bogie_stock, empty_wagons, yard_limits
-from optimizer.models.transshipment.exact_variables import Terminal, load_variables, stand_variables
 from optimizer.models.transshipment.problem import Transshipment
 from optimizer.models.transshipment.site import SPARE, Load, Site
 from optimizer.models.transshipment.words import clock, why_impossible

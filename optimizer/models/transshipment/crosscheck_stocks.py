@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulp
 
-from optimizer.models.transshipment.mip_model import Programme, Step, has_gone, starts_later
+from optimizer.models.transshipment.crosscheck_model import Programme, Step, has_gone, starts_later
 from optimizer.models.transshipment.site import Load
 
 

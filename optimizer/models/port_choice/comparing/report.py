@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optimizer.models.family import Table
-from optimizer.models.port_choice.compare import Comparison, Solved
+from optimizer.models.port_choice.comparing.compare import Comparison, Solved
 from optimizer.models.port_choice.plan import NOISE
 from optimizer.models.port_choice.problem import TOLERANCE
 from optimizer.models.port_choice.trips import Trips

@@ -29,8 +29,8 @@ from optimizer.data.corridor import Corridor
 from optimizer.errors import InstanceError, VerificationError
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice import FAMILY, PortChoice
-from optimizer.models.port_choice.causes import Causes, find_causes
-from optimizer.models.port_choice.components import components
+from optimizer.models.port_choice.comparing.causes import Causes, find_causes
+from optimizer.models.port_choice.comparing.components import components
 from optimizer.models.port_choice.trips import Trips
 from optimizer.result import Outcome, Solution, Status, relative_gap
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from ortools.sat.python import cp_model
 
-from optimizer.models.transshipment.exact_variables import CHECKS, FIRST, SECOND, Terminal
+from optimizer.models.transshipment.constraints.variables import CHECKS, FIRST, SECOND, Terminal
 from optimizer.models.transshipment.site import Load, Windows, Worker
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ortools.sat.python import cp_model
 
-from optimizer.models.transshipment.exact_variables import FIRST, SECOND, Terminal
+from optimizer.models.transshipment.constraints.variables import FIRST, SECOND, Terminal
 
 Change = tuple[int, cp_model.IntVar, cp_model.IntVar]
 """How many, at which minute, in which case."""

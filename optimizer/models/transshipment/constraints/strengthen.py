@@ -16,9 +16,9 @@ from ortools.sat.python import cp_model
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.transshipment.choices import Choice
+from optimizer.models.transshipment.constraints.order import closed
+from optimizer.models.transshipment.constraints.variables import Terminal
 from optimizer.models.transshipment.exact import cost, lateness, one_fate_each, room_on_trains
-from optimizer.models.transshipment.exact_order import closed
-from optimizer.models.transshipment.exact_variables import Terminal
 from optimizer.models.transshipment.site import Call, Load, Site, crane_minutes
 from optimizer.result import Status
 from optimizer.solvers.cpsat import solve_cpsat

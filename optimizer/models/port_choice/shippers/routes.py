@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from optimizer.choice.model import Floats, Ints, path_sizes
-from optimizer.models.port_choice.observed import NO_GATEWAY, GatewayRoutes
 from optimizer.models.port_choice.problem import PortChoice
+from optimizer.models.port_choice.shippers.observed import NO_GATEWAY, GatewayRoutes
 from optimizer.network.costs import MONEY_COMPONENTS
 from optimizer.network.layered import ACCESS, LayeredNetwork
 from optimizer.network.paths import path_arcs, shortest_path_tree

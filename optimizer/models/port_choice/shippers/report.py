@@ -9,9 +9,9 @@ import pandas as pd
 
 from optimizer.choice.model import Floats
 from optimizer.models.family import Table
-from optimizer.models.port_choice.observed import NO_GATEWAY
-from optimizer.models.port_choice.shipper_routes import LEFT_BEHIND
-from optimizer.models.port_choice.shippers import Shippers
+from optimizer.models.port_choice.shippers.equilibrium import Shippers
+from optimizer.models.port_choice.shippers.observed import NO_GATEWAY
+from optimizer.models.port_choice.shippers.routes import LEFT_BEHIND
 
 NOTEWORTHY = 0.001
 WORDS = {NO_GATEWAY: "no sea port", LEFT_BEHIND: "left behind"}

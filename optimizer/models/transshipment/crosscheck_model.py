@@ -1,4 +1,4 @@
-"""The mixed-integer programme's variables, and orders of works in time; what they mean stands in ``mip.py``."""
+"""The mixed-integer programme's variables, and orders of works in time; what they mean stands in ``crosscheck.py``."""
 
 from __future__ import annotations
 

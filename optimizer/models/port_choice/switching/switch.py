@@ -29,12 +29,12 @@ import pulp
 
 from optimizer.errors import InstanceError, UsageError, VerificationError, did_you_mean
 from optimizer.models.family import SolveOptions
-from optimizer.models.port_choice.envelope import SAME, Line, crossing, envelope
 from optimizer.models.port_choice.exact import Formulation
 from optimizer.models.port_choice.graph import FlowGraph, Limit, static_graph
-from optimizer.models.port_choice.levers import Lever, lane_groups
 from optimizer.models.port_choice.plan import Plan, read_plan
 from optimizer.models.port_choice.problem import PortChoice
+from optimizer.models.port_choice.switching.envelope import SAME, Line, crossing, envelope
+from optimizer.models.port_choice.switching.levers import Lever, lane_groups
 from optimizer.models.port_choice.trips import Trip
 from optimizer.network.layered import LayeredNetwork
 from optimizer.solvers.highs import make_highs, run_highs

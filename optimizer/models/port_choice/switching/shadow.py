@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from optimizer.errors import UsageError, did_you_mean
-from optimizer.models.port_choice.levers import Lever
 from optimizer.models.port_choice.problem import PortChoice
-from optimizer.models.port_choice.switch import Parametric
+from optimizer.models.port_choice.switching.levers import Lever
+from optimizer.models.port_choice.switching.switch import Parametric
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ import pulp
 
 from optimizer.errors import UsageError
 from optimizer.models.family import SolveOptions
-from optimizer.models.transshipment.mip_model import CHECKS, Programme, Step, check_steps, order
-from optimizer.models.transshipment.mip_stocks import bogie_stock, empty_wagons, yard_limits
+from optimizer.models.transshipment.crosscheck_model import CHECKS, Programme, Step, check_steps, order
+from optimizer.models.transshipment.crosscheck_stocks import bogie_stock, empty_wagons, yard_limits
 from optimizer.models.transshipment.problem import (
     COST_UNITS,
     Passage,

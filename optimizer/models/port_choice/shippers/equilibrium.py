@@ -1,7 +1,7 @@
 """What shippers would do: each takes what is best for himself, and all together fill ports, terminals and sections.
 
-Shippers choose among the routes of ``shipper_routes.py`` by nested logit (nests are gateways) with path size, at the
-generalised cost of the money and time chain, plus the waits of ``shipper_congestion.py`` that all loads bring about
+Shippers choose among the routes of ``routes.py`` by nested logit (nests are gateways) with path size, at the
+generalised cost of the money and time chain, plus the waits of ``congestion.py`` that all loads bring about
 together, plus the premiums that full capacities fetch. The equilibrium is that of ``flows/stochastic.py``; see
 ``docs/shippers.md``.
 """
@@ -23,10 +23,10 @@ from optimizer.flows.equilibrium.newton import Equilibrium, stochastic_equilibri
 from optimizer.flows.equilibrium.stochastic import StochasticAssignment
 from optimizer.models.family import SolveOptions
 from optimizer.models.port_choice.graph import named_resources, place_names, services_of, teu_per_tonne
-from optimizer.models.port_choice.observed import NO_GATEWAY
 from optimizer.models.port_choice.problem import PortChoice
-from optimizer.models.port_choice.shipper_congestion import Congestion, Meter, meters_of
-from optimizer.models.port_choice.shipper_routes import LEFT_BEHIND, RouteSets, route_sets
+from optimizer.models.port_choice.shippers.congestion import Congestion, Meter, meters_of
+from optimizer.models.port_choice.shippers.observed import NO_GATEWAY
+from optimizer.models.port_choice.shippers.routes import LEFT_BEHIND, RouteSets, route_sets
 from optimizer.models.port_choice.trips import Trips
 from optimizer.result import Outcome
 
@@ -194,7 +194,7 @@ def shippers(
     gap
         Relative equilibrium gap of the worst lane at which to stop.
     per_gateway, detour
-        As in :func:`~optimizer.models.port_choice.shipper_routes.route_sets`.
+        As in :func:`~optimizer.models.port_choice.shippers.routes.route_sets`.
     time_limit_s
         Of the planner's optimum.
 

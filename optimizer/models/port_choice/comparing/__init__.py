@@ -1,0 +1,1 @@
+"""What sets two scenarios apart, and how much of the cost each cause makes."""

@@ -1,0 +1,1 @@
+"""What shippers would do, each for himself, beside what is best for all."""

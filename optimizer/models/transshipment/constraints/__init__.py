@@ -1,0 +1,1 @@
+"""Variables and rules of the exact model."""
