@@ -110,7 +110,7 @@ def test_ids_that_look_alike_in_a_file_stay_apart():
 
 
 def test_a_terminal_too_large_for_a_file_says_so(monkeypatch):
-    monkeypatch.setattr(mip, "MOST_PAIRS", 3)
+    monkeypatch.setattr(crosscheck, "MOST_PAIRS", 3)
     with pytest.raises(UsageError, match=r"has 5 works, so 10 pairs .* use method 'exact'"):
         crosscheck.build(toy())
 
