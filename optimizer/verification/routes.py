@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 
-from optimizer.result import Violation
+from optimizer.result import Solution, Violation
 from optimizer.verification.money_chain import Book, Record
-from optimizer.verification.numbers import number, shown
+from optimizer.verification.numbers import differs, exact, exceeds, number, shown
 
 LANDED = "sea, on arrival"
 LAND_LAYERS = ("rail-1520", "rail-1435", "rail-1676", "road")
@@ -105,3 +106,58 @@ def tonnes_left(rows: Iterable[Record], demands: Collection[str]) -> tuple[dict[
         else:
             left[name] = quantity
     return left, faults
+
+
+def listed_routes(
+    solution: Solution, demands: Mapping[str, Record]
+) -> Iterator[Violation | tuple[Record, Record, Fraction, list[Record]]]:
+    """
+    Routes of a plan with their demand, tonnes and legs in order; or what is wrong with how they are listed.
+
+    Parameters
+    ----------
+    solution
+        Tables ``routes`` and ``legs``.
+    """
+    legs: dict[str, list[Record]] = defaultdict(list)
+    for leg in solution["legs"].to_dict("records"):
+        legs[leg["route_id"]].append(leg)
+    seen: set[str] = set()
+    for route in solution["routes"].to_dict("records"):
+        name, quantity = str(route["route_id"]), number(route["quantity_t"])
+        demand = demands.get(route["demand_id"])
+        if name in seen:
+            yield Violation("route listed twice", f"route {name}", 1, "row")
+            continue
+        seen.add(name)
+        if quantity is None or quantity <= 0:
+            yield Violation("quantity must be above zero", f"route {name}", shown(route["quantity_t"]), "t")
+        elif demand is None:
+            yield Violation("unknown demand", f"route {name} for '{route['demand_id']}'", 1, "route")
+        else:
+            yield route, demand, quantity, sorted(legs.get(name, []), key=lambda leg: shown(leg["sequence"]))
+    for name in sorted(set(map(str, legs)) - seen):
+        yield Violation("leg of an unknown route", f"route {name}", len(legs[name]), "legs")
+
+
+def tonnes_unserved(
+    solution: Solution, demands: Mapping[str, Record], served_t: Mapping[str, Fraction], serve_all: bool
+) -> tuple[Fraction, list[Violation]]:
+    """Penalty for what a plan leaves behind, USD, and where served and unserved tonnes do not make up a demand."""
+    unserved, faults = tonnes_left(solution["unserved"].to_dict("records"), demands)
+    usd = Fraction(0)
+    for name, demand in demands.items():
+        asked, left = exact(demand["quantity_t"]), unserved.get(name, Fraction(0))
+        served, where = served_t.get(name, Fraction(0)), demand_words(demand)
+        usd += left * exact(demand["unserved_usd_per_t"])
+        if differs(served + left, asked):
+            amount = float(served + left - asked)
+            faults.append(Violation("served and unserved differ from the demand", where, amount, "t"))
+        if serve_all and exceeds(left, Fraction(0)):
+            faults.append(Violation("demand must be served in full", where, float(left), "t unserved"))
+    return usd, faults
+
+
+def demand_words(demand: Record) -> str:
+    """A demand as violations name it."""
+    return f"demand {demand['demand_id']} ({demand['origin']} > {demand['destination']})"

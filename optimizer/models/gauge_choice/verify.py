@@ -18,12 +18,13 @@ from typing import Any
 
 from optimizer.models.gauge_choice.problem import SOLUTION_TABLES, GaugeChoice
 from optimizer.result import Solution, Violation
+from optimizer.verification.capacities import MILLION, capacities
+from optimizer.verification.claims import false_cost, missing_columns
 from optimizer.verification.money_chain import DEFAULT_WAGON_LOAD_T, Book, Chain, Record
-from optimizer.verification.numbers import differs, exact, exceeds, given, number, shown
-from optimizer.verification.routes import backward, route_faults, tonnes_left
+from optimizer.verification.numbers import exact, exceeds, given, number, shown
+from optimizer.verification.routes import backward, listed_routes, route_faults, tonnes_unserved
 
 DIGITS = decimal.Context(prec=40)
-MILLION = 1_000_000
 
 
 def verify(problem: GaugeChoice, solution: Solution, cost: float | None) -> tuple[Violation, ...]:
@@ -38,13 +39,7 @@ def verify(problem: GaugeChoice, solution: Solution, cost: float | None) -> tupl
     cost
         Claimed cost, USD a year; None claims nothing.
     """
-    missing = [
-        Violation("missing solution table or column", f"{name}.{column}", 1, "column")
-        for name, model in SOLUTION_TABLES.items()
-        for column in [key for key, info in model.model_fields.items() if info.is_required()]
-        if name not in solution or column not in solution[name].columns
-    ]
-    return tuple(missing) or tuple(_Check(problem, solution).violations(cost))
+    return missing_columns(SOLUTION_TABLES, solution) or tuple(_Check(problem, solution).violations(cost))
 
 
 @dataclass
@@ -86,37 +81,20 @@ class _Check:
         yield from self._gauges()
         yield from self._terminals()
         yield from self._capacities()
-        claimed = self.spent if cost is None else number(cost)
-        if claimed is None or differs(claimed, self.spent):
-            amount = shown(cost) - float(self.spent)
-            yield Violation("claimed cost differs from the cost of the plan", "cost", amount, "USD")
+        yield from false_cost(cost, self.spent)
 
     def _routes(self) -> Iterator[Violation]:
-        legs: dict[str, list[Record]] = defaultdict(list)
-        for leg in self.solution["legs"].to_dict("records"):
-            legs[leg["route_id"]].append(leg)
-        seen: set[str] = set()
-        for route in self.solution["routes"].to_dict("records"):
-            name, quantity = str(route["route_id"]), number(route["quantity_t"])
-            demand = self.demands.get(route["demand_id"])
-            if name in seen:
-                yield Violation("route listed twice", f"route {name}", 1, "row")
+        for listed in listed_routes(self.solution, self.demands):
+            if isinstance(listed, Violation):
+                yield listed
                 continue
-            seen.add(name)
-            if quantity is None or quantity <= 0:
-                yield Violation("quantity must be above zero", f"route {name}", shown(route["quantity_t"]), "t")
-            elif demand is None:
-                yield Violation("unknown demand", f"route {name} for '{route['demand_id']}'", 1, "route")
-            else:
-                path = sorted(legs.get(name, []), key=lambda leg: shown(leg["sequence"]))
-                chain = self.chains[demand["commodity_id"]]
-                faults = [*route_faults(self.book, name, demand, chain.commodity["cargo_form"], path)]
-                yield from faults
-                self.served_t[demand["demand_id"]] += quantity
-                if not faults:
-                    self._account(demand, chain, path, quantity)
-        for name in sorted(set(map(str, legs)) - seen):
-            yield Violation("leg of an unknown route", f"route {name}", len(legs[name]), "legs")
+            route, demand, quantity, path = listed
+            chain = self.chains[demand["commodity_id"]]
+            faults = [*route_faults(self.book, route["route_id"], demand, chain.commodity["cargo_form"], path)]
+            yield from faults
+            self.served_t[demand["demand_id"]] += quantity
+            if not faults:
+                self._account(demand, chain, path, quantity)
 
     def _account(self, demand: Record, chain: Chain, path: list[Record], quantity: Fraction) -> None:
         """Add a sound route to the sums and to the bill; what sites add is billed with them."""
@@ -149,16 +127,9 @@ class _Check:
         return exact(min(fits, key=lambda row: row["wagon_id"])["typical_load_t"]) if fits else DEFAULT_WAGON_LOAD_T
 
     def _quantities(self) -> Iterator[Violation]:
-        unserved, faults = tonnes_left(self.solution["unserved"].to_dict("records"), self.demands)
+        usd, faults = tonnes_unserved(self.solution, self.demands, self.served_t, self.problem.serve_all)
+        self.spent += usd
         yield from faults
-        for name, demand in self.demands.items():
-            asked, left = exact(demand["quantity_t"]), unserved.get(name, Fraction(0))
-            self.spent += left * exact(demand["unserved_usd_per_t"])
-            if differs(self.served_t[name] + left, asked):
-                amount = float(self.served_t[name] + left - asked)
-                yield Violation("served and unserved differ from the demand", f"demand {name}", amount, "t")
-            if self.problem.serve_all and exceeds(left, Fraction(0)):
-                yield Violation("demand must be served in full", f"demand {name}", float(left), "t unserved")
 
     def _gauges(self) -> Iterator[Violation]:
         """One option for every section, the one asked for where one was; no train where nothing is built."""
@@ -256,39 +227,12 @@ class _Check:
 
     def _capacities(self) -> Iterator[Violation]:
         """Links by direction, built sections too, handlings, and ports in tonnes and TEU."""
-        days = exact(self.problem.corridor.config.port_choice.transfer_capacity_days)
-        quays: dict[str, set[str]] = defaultdict(set)
-        limits: list[tuple[str, Fraction, Fraction, str]] = []
-        for row in self.book.rows("links"):
-            if given(row["capacity_mt_per_year"]):
-                for end in (row["from_node"], row["to_node"]):
-                    used = self.used_t[("link", row["link_id"], end)]
-                    limits.append(
-                        (f"link {row['link_id']} from {end}", used, exact(row["capacity_mt_per_year"]) * MILLION, "t")
-                    )
-        for row in self.book.rows("handlings"):
-            if row["technology"] == "quay":
-                quays[row["node_id"]].add(row["handling_id"])
-            if given(row["capacity_t_per_day"]):
-                mine = [t for load, t in self.used_t.items() if load[:2] == ("handling", row["handling_id"])]
-                limits.append(
-                    (
-                        f"handling {row['handling_id']}",
-                        sum(mine, Fraction(0)),
-                        exact(row["capacity_t_per_day"]) * days,
-                        "t",
-                    )
-                )
-        for row in self.book.rows("ports"):
-            for unit, column, size, sums in (("t", "mt", MILLION, self.used_t), ("TEU", "teu", 1, self.used_teu)):
-                if given(row[f"capacity_{column}_per_year"]):
-                    free = exact(row[f"capacity_{column}_per_year"]) - exact(row[f"background_{column}_per_year"])
-                    mine = [t for load, t in sums.items() if load[0] == "handling" and load[1] in quays[row["node_id"]]]
-                    used = sum(mine, Fraction(0))
-                    limits.append((f"port {row['node_id']}", used, max(free, Fraction(0)) * size, unit))
-        for name, used, limit, unit in limits:
-            if exceeds(used, limit):
-                yield Violation("over capacity", name, float(used - limit), f"{unit} too many")
+        for capacity in capacities(self.book, exact(self.problem.corridor.config.port_choice.transfer_capacity_days)):
+            sums = self.used_t if capacity.unit == "t" else self.used_teu
+            used = sum((amount for load, amount in sums.items() if capacity.counts(*load)), Fraction(0))
+            if exceeds(used, capacity.a_year):
+                over = float(used - capacity.a_year)
+                yield Violation("over capacity", capacity.name, over, f"{capacity.unit} too many")
 
 
 def _decimal(value: Fraction) -> Decimal:

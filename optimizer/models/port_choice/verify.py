@@ -16,9 +16,11 @@ from functools import cached_property
 from optimizer.models.port_choice.problem import SOLUTION_TABLES, PortChoice
 from optimizer.models.port_choice.verify_days import dated_faults, lateness_usd_per_t
 from optimizer.result import Solution, Violation
+from optimizer.verification.capacities import capacities
+from optimizer.verification.claims import false_cost, missing_columns
 from optimizer.verification.money_chain import Book, Chain, Record
 from optimizer.verification.numbers import differs, exact, exceeds, given, number, shown
-from optimizer.verification.routes import backward, route_faults, tonnes_left
+from optimizer.verification.routes import backward, demand_words, listed_routes, route_faults, tonnes_unserved
 
 Load = tuple[str, str, str, int | None]  # kind, asset, place left, day (None without dates)
 
@@ -35,15 +37,7 @@ def verify(problem: PortChoice, solution: Solution, cost: float | None) -> tuple
     cost
         Claimed cost, USD (a year; over the horizon when dated); None claims nothing.
     """
-    missing = [
-        Violation("missing solution table or column", f"{name}.{column}", 1, "column")
-        for name, model in SOLUTION_TABLES.items()
-        for column in [key for key, info in model.model_fields.items() if info.is_required()]
-        if name not in solution or column not in solution[name].columns
-    ]
-    if missing:
-        return tuple(missing)
-    return tuple(_Check(problem, solution).violations(cost))
+    return missing_columns(SOLUTION_TABLES, solution) or tuple(_Check(problem, solution).violations(cost))
 
 
 @dataclass
@@ -75,39 +69,22 @@ class _Check:
         yield from self._contracts()
         yield from self._capacities()
         yield from self._prices()
-        yield from self._cost(cost)
+        yield from false_cost(cost, self.spent)
 
     def _routes(self) -> Iterator[Violation]:
-        routes = self.solution["routes"].to_dict("records")
-        legs: dict[str, list[Record]] = defaultdict(list)
-        for leg in self.solution["legs"].to_dict("records"):
-            legs[leg["route_id"]].append(leg)
-        seen: set[str] = set()
-        for route in routes:
-            name = str(route["route_id"])
-            if name in seen:
-                yield Violation("route listed twice", f"route {name}", 1, "row")
+        for listed in listed_routes(self.solution, self.demands):
+            if isinstance(listed, Violation):
+                yield listed
                 continue
-            seen.add(name)
-            quantity = number(route["quantity_t"])
-            if quantity is None or quantity <= 0:
-                yield Violation("quantity must be above zero", f"route {name}", shown(route["quantity_t"]), "t")
-                continue
-            demand = self.demands.get(route["demand_id"])
-            if demand is None:
-                yield Violation("unknown demand", f"route {name} for '{route['demand_id']}'", 1, "route")
-                continue
-            path = sorted(legs.get(name, []), key=lambda leg: shown(leg["sequence"]))
-            form = self.chains[demand["commodity_id"]].commodity["cargo_form"]
-            faults = [*route_faults(self.book, name, demand, form, path)]
+            route, demand, quantity, path = listed
+            chain = self.chains[demand["commodity_id"]]
+            faults = [*route_faults(self.book, route["route_id"], demand, chain.commodity["cargo_form"], path)]
             if not faults and self.problem.dated:
-                faults = [*dated_faults(self.problem, self.chains[demand["commodity_id"]], demand, route, path)]
+                faults = [*dated_faults(self.problem, chain, demand, route, path)]
             yield from faults
             self.served_t[demand["demand_id"]] += quantity
             if not faults:
                 self._account(demand, route, path, quantity)
-        for name in sorted(set(map(str, legs)) - seen):
-            yield Violation("leg of an unknown route", f"route {name}", len(legs[name]), "legs")
 
     def _account(self, demand: Record, route: Record, path: list[Record], quantity: Fraction) -> None:
         """Add a sound route to the sums and to the bill."""
@@ -127,16 +104,9 @@ class _Check:
 
     def _quantities(self) -> Iterator[Violation]:
         """Served and unserved tonnes make up every demand."""
-        unserved, faults = tonnes_left(self.solution["unserved"].to_dict("records"), self.demands)
+        usd, faults = tonnes_unserved(self.solution, self.demands, self.served_t, self.problem.serve_all)
+        self.spent += usd
         yield from faults
-        for name, demand in self.demands.items():
-            asked, left = exact(demand["quantity_t"]), unserved.get(name, Fraction(0))
-            self.spent += left * exact(demand["unserved_usd_per_t"])
-            if differs(self.served_t[name] + left, asked):
-                amount = float(self.served_t[name] + left - asked)
-                yield Violation("served and unserved differ from the demand", f"{self._where(demand)}", amount, "t")
-            if self.problem.serve_all and exceeds(left, Fraction(0)):
-                yield Violation("demand must be served in full", f"{self._where(demand)}", float(left), "t unserved")
 
     def _whole(self) -> Iterator[Violation]:
         """An indivisible demand is on one route with all its tonnes, or stays behind with all of them."""
@@ -148,13 +118,10 @@ class _Check:
         for name, demand in self.demands.items():
             mine = moved[name] if demand["indivisible"] else []
             if len(mine) > 1:
-                yield Violation("indivisible shipment is split over routes", self._where(demand), len(mine), "routes")
+                yield Violation("indivisible shipment is split over routes", demand_words(demand), len(mine), "routes")
             elif mine and mine[0] is not None and differs(mine[0], exact(demand["quantity_t"])):
                 left = float(exact(demand["quantity_t"]) - mine[0])
-                yield Violation("indivisible shipment moves in part", self._where(demand), left, "t left behind")
-
-    def _where(self, demand: Record) -> str:
-        return f"demand {demand['demand_id']} ({demand['origin']} > {demand['destination']})"
+                yield Violation("indivisible shipment moves in part", demand_words(demand), left, "t left behind")
 
     def _contracts(self) -> Iterator[Violation]:
         """Taken contracts cost their price and keep their volumes; the assets of the others are closed."""
@@ -193,34 +160,12 @@ class _Check:
         """Resource -> (limit a year, or a day when dated; unit; day -> use)."""
         per_day = 365 if self.problem.dated else 1
         found: dict[str, tuple[Fraction, str, dict[int | None, Fraction]]] = {}
-
-        def add(name: str, limit: Fraction, unit: str, loads: list[Load]) -> None:
+        for capacity in capacities(self.book, exact(self.problem.corridor.config.port_choice.transfer_capacity_days)):
             use: dict[int | None, Fraction] = defaultdict(Fraction)
-            for load in loads:
-                use[load[3]] += (self.used_t if unit == "t" else self.used_teu)[load]
-            found[name] = (limit / per_day, unit, use)
-
-        loads = [*self.used_t]
-        for row in self.book.rows("links"):
-            if given(row["capacity_mt_per_year"]):
-                limit = exact(row["capacity_mt_per_year"]) * 1_000_000
-                for end in (row["from_node"], row["to_node"]):
-                    mine = [load for load in loads if load[:3] == ("link", row["link_id"], end)]
-                    add(f"link {row['link_id']} from {end}", limit, "t", mine)
-        working_days = exact(self.problem.corridor.config.port_choice.transfer_capacity_days)
-        quays: dict[str, set[str]] = defaultdict(set)
-        for row in self.book.rows("handlings"):
-            if row["technology"] == "quay":
-                quays[row["node_id"]].add(row["handling_id"])
-            if given(row["capacity_t_per_day"]):
-                mine = [load for load in loads if load[:2] == ("handling", row["handling_id"])]
-                add(f"handling {row['handling_id']}", exact(row["capacity_t_per_day"]) * working_days, "t", mine)
-        for row in self.book.rows("ports"):
-            mine = [load for load in loads if load[0] == "handling" and load[1] in quays[row["node_id"]]]
-            for unit, column, units in (("t", "mt", 1_000_000), ("TEU", "teu", 1)):
-                if given(row[f"capacity_{column}_per_year"]):
-                    free = exact(row[f"capacity_{column}_per_year"]) - exact(row[f"background_{column}_per_year"])
-                    add(f"port {row['node_id']} {unit}", max(free, Fraction(0)) * units, unit, mine)
+            for load, amount in (self.used_t if capacity.unit == "t" else self.used_teu).items():
+                if capacity.counts(*load[:3]):
+                    use[load[3]] += amount
+            found[capacity.name] = (capacity.a_year / per_day, capacity.unit, use)
         return found
 
     def _capacities(self) -> Iterator[Violation]:
@@ -243,10 +188,3 @@ class _Check:
             used = use.get(int(row["day"]) if self.problem.dated and given(row["day"]) else None, Fraction(0))
             if price > 0 and exceeds(limit, used):
                 yield Violation("price of a capacity with room to spare", name, float(limit - used), f"{unit} free")
-
-    def _cost(self, cost: float | None) -> Iterator[Violation]:
-        claimed = self.spent if cost is None else number(cost)
-        if claimed is None or differs(claimed, self.spent):
-            yield Violation(
-                "claimed cost differs from the cost of the plan", "cost", shown(cost) - float(self.spent), "USD"
-            )
