@@ -12,13 +12,14 @@ The rules in full stand in ``docs/rolling-stock.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import Field
 
+from optimizer.data.columns import frame as columns_frame
 from optimizer.data.corridor import Corridor
 from optimizer.data.schema.kinds import (
     Count,
@@ -171,9 +172,14 @@ MINUTES_PER_DAY = 1440
 
 
 def frame(rows: list[dict[str, Any]], model: type[Row]) -> pd.DataFrame:
-    """A solution table with the columns of its row model, also when it is empty."""
+    """A solution table with the columns and dtypes of its row model, also when it is empty."""
     columns = [c for c in model.model_fields if c not in Row.model_fields]
-    return pd.DataFrame(rows, columns=columns)
+    return columns_frame(model, {c: [row.get(c) for row in rows] for c in columns})[columns].reset_index(drop=True)
+
+
+def cells(table: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Some columns of each row, which takes a fraction of the time of a dictionary for each."""
+    return zip(*(table[column].tolist() for column in columns), strict=True)
 
 
 def begun_by(solution: Solution, day: int) -> Solution | None:

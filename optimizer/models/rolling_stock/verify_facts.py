@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from optimizer.models.rolling_stock.problem import RollingStock
@@ -17,9 +18,17 @@ TOLERANCE = Fraction(1, 10**6)
 """Of costs, relative, and of tonnes."""
 
 
+@lru_cache(maxsize=100_000)
 def as_written(value: Any) -> Fraction:
     """The number in its decimal digits."""
     return Fraction(str(value))
+
+
+def total(terms: Iterable[Fraction]) -> Fraction:
+    """The sum, brought to one denominator at once: adding up one by one takes its time."""
+    terms = list(terms)
+    scale = math.lcm(*(term.denominator for term in terms))
+    return Fraction(sum(term.numerator * (scale // term.denominator) for term in terms), scale)
 
 
 def filled(value: Any) -> bool:
@@ -42,6 +51,9 @@ class Facts:
         self.borders = [row for row in table["borders"] if not filled(row["mode"]) or row["mode"] == "rail"]
         self.wagons = {row["wagon_id"]: row for row in table["wagons"]}
         self.orders = {row["order_id"]: row for row in table["orders"]}
+        self.ends: dict[str, set[str]] = defaultdict(set)  # stations by commodity
+        for row in table["orders"]:
+            self.ends[row["commodity_id"]].update((row["origin"], row["destination"]))
         self.fleet = [row for row in table["fleet"] if row["type_id"] in self.wagons]
         self.form = {row["commodity_id"]: row["cargo_form"] for row in table["commodities"]}
         self.residue = {row["commodity_id"]: row["residue"] for row in table["commodities"]}
@@ -166,9 +178,9 @@ class Facts:
     def _find_places(self, wagon: Mapping[str, Any]) -> set[Place]:
         name, gauges = wagon["wagon_id"], [int(g) for g in wagon["gauges_mm"]]
         places = {(row["node_id"], int(row["gauge_mm"])) for row in self.fleet if row["type_id"] == name}
-        mine = [row for row in self.orders.values() if (name, row["commodity_id"]) in self.suits]
-        places |= {(row[side], g) for row in mine for side in ("origin", "destination") for g in gauges}
-        soiled = any(self.residue[row["commodity_id"]] for row in mine)
+        mine = [commodity for commodity in self.ends if (name, commodity) in self.suits]
+        places |= {(node, g) for commodity in mine for node in self.ends[commodity] for g in gauges}
+        soiled = any(self.residue[commodity] for commodity in mine)
         soiled = soiled or any(row["residue"] for row in self.fleet if row["type_id"] == name)
         worn = filled(wagon["maintenance_km"]) or filled(wagon["maintenance_days"])
         for work in self.works.values():

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from optimizer.models.family import Table
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import RollingStock, cells
 from optimizer.models.rolling_stock.routes import Place, RouteBook, exact
 from optimizer.models.rolling_stock.wagons.homeward import Homeward
 from optimizer.result import Solution
@@ -26,9 +26,10 @@ def returns_owed(problem: RollingStock, solution: Solution) -> Iterator[tuple[st
     for stock in problem.table("fleet").to_dict("records"):
         if stock["type_id"] in wagons and stock["from_day"] < problem.days:
             ends[stock["type_id"], (stock["node_id"], int(stock["gauge_mm"]))] += int(stock["units"])
-    for run in solution["runs"].to_dict("records"):
-        ends[run["wagon_id"], (run["from_node"], int(run["from_gauge"]))] -= int(run["wagons"])
-        ends[run["wagon_id"], (run["to_node"], int(run["to_gauge"]))] += int(run["wagons"])
+    columns = "wagon_id", "from_node", "from_gauge", "to_node", "to_gauge", "wagons"
+    for wagon_id, start, gauge, end, end_gauge, count in cells(solution["runs"], *columns):
+        ends[wagon_id, (start, gauge)] -= count
+        ends[wagon_id, (end, end_gauge)] += count
     for hire in solution["hires"].to_dict("records"):
         sign = 1 if hire["change"] == "on" else -1
         ends[hire["wagon_id"], (hire["node_id"], int(hire["gauge_mm"]))] += sign * int(hire["units"])
@@ -65,8 +66,11 @@ def countries_table(problem: RollingStock, solution: Solution) -> Table:
                 for side in ("from_node", "to_node"):
                     km[country[links[asset][side]]][column] += count * float(links[asset]["length_km"]) / 2
 
-    for run in solution["runs"].to_dict("records"):
-        add(run["path"], 0 if run["kind"] == "loaded" else 1, int(run["wagons"]))
+    passing: dict[tuple[tuple[str, ...], int], int] = defaultdict(int)
+    for path, kind, count in cells(solution["runs"], "path", "kind", "wagons"):
+        passing[path, 0 if kind == "loaded" else 1] += count
+    for (path, column), count in passing.items():
+        add(path, column, count)
     for _, count, path in returns_owed(problem, solution):
         add(path, 2, count)
     if len(km) > 1:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optimizer.models.family import News, Table
 from optimizer.models.rolling_stock.collector import collector_paused
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import RollingStock, cells
 from optimizer.models.rolling_stock.wagons.report import place_names
 from optimizer.result import Outcome, Solution, Status
 
 Load = tuple[int, str, tuple[str, ...]]
 """Day of departure, type and path of a loaded run."""
-Loads = dict[str, Counter[Load]]
+Loads = dict[str, dict[Load, int]]
 """Order -> wagons by day, type and path."""
 ORDER_COLUMNS = ("order", "from", "to", "what changes", "was", "is", "why")
 WAYS = ("as planned", "other way", "other day", "not sent", "instead", "empty as planned", "no more", "new")
@@ -52,10 +52,9 @@ def _on_closed(problem: RollingStock, old: Solution, news: News) -> str:
     if not shut:
         return "no link is closed"
     count: Counter[str] = Counter()
-    for run in old["runs"].to_dict("records"):
-        day = int(run["depart_day"])
-        if day >= news.at and any((link, day) in shut for link in run["path"]):
-            count[run["kind"]] += int(run["wagons"])
+    for kind, path, day, wagons in cells(old["runs"], "kind", "path", "depart_day", "wagons"):
+        if day >= news.at and any((link, day) in shut for link in path):
+            count[kind] += wagons
     names = place_names(problem)
     links = problem.table("links").set_index("link_id")
     words = [
@@ -80,10 +79,12 @@ def _how_many(kinds: Counter[str]) -> str:
 
 def _loads(solution: Solution, first: int) -> Loads:
     """Order -> wagons by day, type and path that leave from a day on."""
-    runs, found = solution["runs"], dict[str, Counter[Load]]()
-    for run in runs[(runs["depart_day"] >= first) & (runs["order_id"] != "")].to_dict("records"):
-        load = int(run["depart_day"]), run["wagon_id"], tuple(run["path"])
-        found.setdefault(run["order_id"], Counter())[load] += int(run["wagons"])
+    found: Loads = {}
+    columns = "order_id", "depart_day", "wagon_id", "path", "wagons"
+    for order_id, day, wagon_id, path, count in cells(solution["runs"], *columns):
+        if order_id and day >= first:
+            loads = found.setdefault(order_id, {})
+            loads[day, wagon_id, path] = loads.get((day, wagon_id, path), 0) + count
     return found
 
 
@@ -93,9 +94,8 @@ def _orders(
     left = [dict(zip(s["unserved"]["order_id"], s["unserved"]["quantity_t"], strict=True)) for s in (old, new)]
     reasons = dict(zip(new["unserved"]["order_id"], new["unserved"]["reason"], strict=True))
     names, rows, kinds = place_names(problem), list[list[str]](), Counter[str]()
-    for order in problem.table("orders").to_dict("records"):
-        order_id = order["order_id"]
-        was, now = before.get(order_id, Counter()), after.get(order_id, Counter())
+    for order_id, origin, destination in cells(problem.table("orders"), "order_id", "origin", "destination"):
+        was, now = before.get(order_id, {}), after.get(order_id, {})
         more_left = left[1].get(order_id, 0.0) - left[0].get(order_id, 0.0)
         if was == now and abs(more_left) < 1e-6:
             continue
@@ -103,23 +103,26 @@ def _orders(
         kinds[kind] += 1
         words = f"{kind}: {abs(more_left):,.0f} t" if kind in KINDS[:2] else kind
         why = reasons.get(order_id, "") if more_left > 0 else ""
-        ends = names[order["origin"]], names[order["destination"]]
-        rows.append([order_id, *ends, words, _told(was - now), _told(now - was), why])
+        ends = names[origin], names[destination]
+        gone, new_loads = Counter(was) - Counter(now), Counter(now) - Counter(was)
+        rows.append([order_id, *ends, words, _told(gone), _told(new_loads), why])
     rows.sort(key=lambda row: next(i for i, kind in enumerate(KINDS) if row[3].startswith(kind)))
     return rows, kinds
 
 
-def _kind(was: Counter[Load], now: Counter[Load], more_left: float) -> str:
+def _kind(was: Mapping[Load, int], now: Mapping[Load, int], more_left: float) -> str:
     if abs(more_left) > 1e-6:
         return "left behind" if more_left > 0 else "less left behind"
-    days = [sum(day * n for (day, _, _), n in loads.items()) / max(1, loads.total()) for loads in (was, now)]
+    days = [
+        sum(day * n for (day, _, _), n in loads.items()) / max(1, sum(loads.values())) for loads in (was, now)
+    ]
     if abs(days[1] - days[0]) > 1e-9 and {day for day, _, _ in was} != {day for day, _, _ in now}:
         return "later" if days[1] > days[0] else "earlier"
     paths = [{path for _, _, path in loads} for loads in (was, now)]
     return "another way" if paths[0] != paths[1] else "other wagons"
 
 
-def _told(loads: Counter[Load]) -> str:
+def _told(loads: Mapping[Load, int]) -> str:
     by_day: Counter[tuple[int, str]] = Counter()
     for (day, wagon_id, _), count in loads.items():
         by_day[day, wagon_id] += count
@@ -131,10 +134,12 @@ def _wagons(problem: RollingStock, old: Solution, new: Solution, before: Loads, 
     first = problem.begun_day
     tally: dict[str, Counter[str]] = {}
     for order_id in before.keys() | after.keys():
-        was, now = before.get(order_id, Counter()), after.get(order_id, Counter())
-        rest = [Counter(was - now), Counter(now - was)]
-        for (_, wagon_id, _), count in (was & now).items():
-            tally.setdefault(wagon_id, Counter())["as planned"] += count
+        was, now = before.get(order_id, {}), after.get(order_id, {})
+        for load in was.keys() & now.keys():
+            tally.setdefault(load[1], Counter())["as planned"] += min(was[load], now[load])
+        if was == now:
+            continue
+        rest = [Counter(was) - Counter(now), Counter(now) - Counter(was)]
         _match(rest, tally, "other way", (0, 1))
         _match(rest, tally, "other day", (1,))
         for loads, words in zip(rest, ("not sent", "instead"), strict=True):
@@ -156,7 +161,7 @@ def _wagons(problem: RollingStock, old: Solution, new: Solution, before: Loads, 
     ]
 
 
-def _match(rest: list[Counter[Load]], tally: dict[str, Counter[str]], words: str, same: tuple[int, ...]) -> None:
+def _match(rest: Sequence[Counter[Load]], tally: dict[str, Counter[str]], words: str, same: tuple[int, ...]) -> None:
     """Count wagons that leave otherwise, but alike in day (0), type (1) or both; they are taken off both sides."""
     for one in rest[0]:
         for two in rest[1]:
@@ -169,7 +174,9 @@ def _match(rest: list[Counter[Load]], tally: dict[str, Counter[str]], words: str
 
 def _empties(solution: Solution, first: int) -> Counter[tuple[str, int, tuple[str, ...]]]:
     """Type, day and path of empty runs and works that leave from a day on."""
-    runs, found = solution["runs"], Counter[tuple[str, int, tuple[str, ...]]]()
-    for run in runs[(runs["depart_day"] >= first) & (runs["order_id"] == "")].to_dict("records"):
-        found[run["wagon_id"], int(run["depart_day"]), tuple(run["path"])] += int(run["wagons"])
+    found = Counter[tuple[str, int, tuple[str, ...]]]()
+    columns = "order_id", "wagon_id", "depart_day", "path", "wagons"
+    for order_id, wagon_id, day, path, count in cells(solution["runs"], *columns):
+        if not order_id and day >= first:
+            found[wagon_id, day, path] += count
     return found

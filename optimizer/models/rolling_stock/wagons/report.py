@@ -9,7 +9,7 @@ from math import ceil
 
 from optimizer.data.columns import is_blank
 from optimizer.models.family import Table
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import RollingStock, cells
 from optimizer.models.rolling_stock.wagons.empties import countries_table, exchange_table, owed_km
 from optimizer.models.rolling_stock.wagons.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.wagons.unserved import unserved_reasons
@@ -77,11 +77,15 @@ def fleet_figures(problem: RollingStock, solution: Solution) -> dict[str, dict[s
     for stock in problem.table("fleet").to_dict("records"):
         if stock["type_id"] in figures:
             figures[stock["type_id"]]["stand"] += stock["units"]
-    for run in solution["runs"].to_dict("records"):
-        km = sum(length.get(asset, 0.0) for asset in run["path"])
-        figures[run["wagon_id"]]["loaded_km" if run["kind"] == "loaded" else "empty_km"] += km * run["wagons"]
-        for day in range(int(run["depart_day"]), min(int(run["arrive_day"]), problem.days)):
-            under_way[run["wagon_id"]][day] += int(run["wagons"])
+    km: dict[tuple[str, ...], float] = {}
+    columns = "wagon_id", "kind", "path", "depart_day", "arrive_day", "wagons"
+    for wagon_id, kind, path, depart_day, arrive_day, wagons in cells(solution["runs"], *columns):
+        if path not in km:
+            km[path] = sum(length.get(asset, 0.0) for asset in path)
+        figures[wagon_id]["loaded_km" if kind == "loaded" else "empty_km"] += km[path] * wagons
+        busy = under_way[wagon_id]
+        for day in range(depart_day, min(arrive_day, problem.days)):
+            busy[day] += wagons
     hired: dict[str, list[int]] = defaultdict(lambda: [0] * problem.days)
     for hire in solution["hires"].to_dict("records"):
         for day in range(int(hire["day"]), problem.days):
@@ -118,9 +122,9 @@ def _fleet_table(problem: RollingStock, solution: Solution) -> Table:
 
 def _orders_table(problem: RollingStock, solution: Solution) -> Table:
     names, carried = place_names(problem), defaultdict(list)
-    for run in solution["runs"].to_dict("records"):
-        if run["order_id"]:
-            carried[run["order_id"]].append(f"{run['wagons']} {run['wagon_id']} day {run['depart_day']}")
+    for order_id, wagons, wagon_id, day in cells(solution["runs"], "order_id", "wagons", "wagon_id", "depart_day"):
+        if order_id:
+            carried[order_id].append(f"{wagons} {wagon_id} day {day}")
     rows = [
         [
             order["order_id"],
@@ -162,9 +166,11 @@ def _left_behind_table(problem: RollingStock, solution: Solution) -> Table:
 def _empties_table(problem: RollingStock, solution: Solution) -> Table:
     names = place_names(problem)
     flows: dict[tuple[str, str, str], int] = defaultdict(int)
-    for run in solution["runs"].to_dict("records"):
-        if run["kind"] == "empty":
-            flows[run["wagon_id"], run["from_node"], run["to_node"]] += int(run["wagons"])
+    for kind, wagon_id, start, end, count in cells(
+        solution["runs"], "kind", "wagon_id", "from_node", "to_node", "wagons"
+    ):
+        if kind == "empty":
+            flows[wagon_id, start, end] += count
     ordered = sorted(flows.items(), key=lambda item: (-item[1], item[0]))
     rows = [[wagon_id, names[start], names[end], str(wagons)] for (wagon_id, start, end), wagons in ordered]
     return Table("Empty wagons", ["wagon type", "from", "to", "wagons"], rows)
@@ -176,9 +182,10 @@ def _months_table(problem: RollingStock, solution: Solution) -> Table:
     month = [(horizon.start + timedelta(days=day)).strftime("%Y-%m") for day in range(horizon.days)]
     gauges = {row["wagon_id"]: "/".join(row["gauges_mm"]) for row in problem.table("wagons").to_dict("records")}
     busy: dict[str, list[list[int]]] = defaultdict(lambda: [[0, 0] for _ in month])
-    for run in solution["runs"].to_dict("records"):
-        for day in range(int(run["depart_day"]), min(int(run["arrive_day"]), horizon.days)):
-            busy[run["wagon_id"]][day][run["kind"] != "loaded"] += int(run["wagons"])
+    columns = "wagon_id", "kind", "depart_day", "arrive_day", "wagons"
+    for wagon_id, kind, depart_day, arrive_day, wagons in cells(solution["runs"], *columns):
+        for day in range(depart_day, min(arrive_day, horizon.days)):
+            busy[wagon_id][day][kind != "loaded"] += wagons
     rows = []
     for wagon_id in sorted(busy):
         for name in dict.fromkeys(month):
@@ -188,8 +195,8 @@ def _months_table(problem: RollingStock, solution: Solution) -> Table:
                 most = max(map(sum, days))
                 share = f"{100 * loaded / every:.0f}%"
                 rows.append([wagon_id, gauges[wagon_id], name, f"{most:,}", f"{every:,}", share])
-    columns = ["wagon type", "gauge mm", "month", "most under way", "wagon-days under way", "loaded"]
-    return Table("Wagons needed by month", columns, rows)
+    titles = ["wagon type", "gauge mm", "month", "most under way", "wagon-days under way", "loaded"]
+    return Table("Wagons needed by month", titles, rows)
 
 
 def describe_unserved(problem: RollingStock, moves: Moves, solution: Solution) -> list[str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.verify_facts import TOLERANCE, Facts, Place, as_written, filled
+from optimizer.models.rolling_stock.verify_facts import TOLERANCE, Facts, Place, as_written, filled, total
 from optimizer.models.rolling_stock.wagons.verify_walks import Walks, home_of
 from optimizer.models.rolling_stock.wagons.verify_works import (
     WORKS,
@@ -52,13 +53,13 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
     carried: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
     passing: Passing = defaultdict(lambda: defaultdict(int))
     walks = Walks(facts)
-    total = Fraction(0)
+    usd = list[Fraction]()
     if len({run["run_id"] for run in runs}) < len(runs):
         found.append(Violation("run listed twice", "runs", len(runs) - len({run["run_id"] for run in runs}), "runs"))
     for run in runs:
-        faults, usd = _check_run(facts, run, passing, walks)
+        faults, paid = _check_run(facts, run, passing, walks)
         found.extend(faults)
-        total += usd
+        usd.append(paid)
         if faults and run["wagon_id"] not in facts.wagons:
             continue
         start = run["from_node"], int(run["from_gauge"]), residue_before(run)
@@ -72,17 +73,18 @@ def verify_wagons(problem: RollingStock, solution: Solution, cost: float | None 
     for stock in facts.fleet:
         spot = stock["node_id"], int(stock["gauge_mm"]), stock["residue"]
         change[stock["type_id"], spot, int(stock["from_day"])] += int(stock["units"])
-    total += _check_hires(facts, hires, change, found)
-    total += _check_stock(facts, change, found)
-    total += _check_orders(facts, carried, unserved, problem.serve_all, found)
+    usd.append(_check_hires(facts, hires, change, found))
+    usd.append(_check_stock(facts, change, found))
+    usd.append(_check_orders(facts, carried, unserved, problem.serve_all, found))
     _check_trains(facts, passing, found)
     found += check_intake(facts, runs)
     found += check_wear(facts, runs, hires)
     if problem.past is not None:
         found += check_begun(problem.begun_day, problem.past, solution)
-    if cost is not None and abs(as_written(cost) - total) > TOLERANCE * max(Fraction(1), abs(total)):
+    recomputed = total(usd)
+    if cost is not None and abs(as_written(cost) - recomputed) > TOLERANCE * max(Fraction(1), abs(recomputed)):
         found.append(
-            Violation("claimed cost is not the cost of the plan", "cost", float(as_written(cost) - total), "USD")
+            Violation("claimed cost is not the cost of the plan", "cost", float(as_written(cost) - recomputed), "USD")
         )
     return tuple(found)
 
@@ -105,11 +107,14 @@ def _check_trains(facts: Facts, passing: Passing, found: list[Violation]) -> Non
     for wagon_id, wagon in facts.wagons.items():
         tare, load, length = (as_written(wagon[column]) for column in ("tare_t", "typical_load_t", "length_m"))
         takes |= {(wagon_id, loaded): (Fraction(1), tare + load * loaded, length) for loaded in (False, True)}
+    scale = lcm(*(each.denominator for mine in takes.values() for each in mine))
+    whole = {who: [int(each * scale) for each in mine] for who, mine in takes.items()}
     for (link_id, tail, day), wagons in passing.items():
         for number, room, rule, unit in rooms.get(link_id, ()):
-            amount = sum((takes[who][number] * count for who, count in wagons.items()), Fraction(0))
-            if amount > room:
-                found.append(Violation(rule, f"{link_id} from {tail} on day {day}", float(amount - room), unit))
+            amount = sum(whole[who][number] * count for who, count in wagons.items())
+            if amount > room * scale:
+                over = float(Fraction(amount, scale) - room)
+                found.append(Violation(rule, f"{link_id} from {tail} on day {day}", over, unit))
 
 
 def _check_run(
@@ -160,23 +165,16 @@ def _check_run(
     for asset in run["path"] if closed else ():
         if asset in closed:
             found.append(Violation("link is closed on the day of departure", f"{name}, {asset}", count, "wagons"))
-    walk = walks.walk(run, wagon, form)
-    for link, tail in walk.links:
+    trip = walks.trip(run, wagon, form, closed)
+    for link, tail in trip.walk.links:
         passing[link, tail, depart][run["wagon_id"], loaded] += count
-    if walk.fault is not None:
-        rule, asset = walk.fault
-        found.append(Violation(rule, f"{name}, {asset}", 1, "run"))
+    for rule, asset, amount, unit in trip.faults:
+        found.append(Violation(rule, f"{name}, {asset}" if asset else name, amount, unit))
+    if not trip.days:
         return found, Fraction(0)
-    if walk.end != end or not run["path"]:
-        broken("path does not end where the run does")
-        return found, Fraction(0)
-    beyond = walks.beyond(run, wagon, form, closed)
-    if beyond is not None:
-        broken("path is not the fastest", float(beyond), "hours")
-    whole, usd = walks.terms(run, wagon, form)
-    if arrive - depart != whole:
-        broken("run takes another number of days", arrive - depart - whole, "days")
-    owed = facts.owed(wagon, end)
+    if arrive - depart != trip.days:
+        broken("run takes another number of days", arrive - depart - trip.days, "days")
+    owed, usd = facts.owed(wagon, end), trip.usd
     if owed is None and facts.owed(wagon, start) is not None:
         broken("no way back to the home railway", count, "wagons")
     if arrive >= facts.days:
@@ -192,7 +190,7 @@ def _check_hires(
     """Hired wagons appear and go back where the type stands in the fleet table; returns what the hire costs."""
     places = {(row["type_id"], (row["node_id"], int(row["gauge_mm"]))) for row in facts.fleet}
     balance: dict[tuple[str, Place], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    total = Fraction(0)
+    usd = list[Fraction]()
     for hire in hires:
         place, day = (hire["node_id"], int(hire["gauge_mm"])), int(hire["day"])
         where = f"{hire['wagon_id']} at {place[0]} on day {day}"
@@ -225,8 +223,8 @@ def _check_hires(
                     )
                 )
             if wagon_id in facts.wagons:
-                total += on_hire * as_written(facts.wagons[wagon_id]["hire_usd_per_day"])
-    return total
+                usd.append(on_hire * as_written(facts.wagons[wagon_id]["hire_usd_per_day"]))
+    return total(usd)
 
 
 def _check_stock(facts: Facts, change: Mapping[tuple[str, Spot, int], int], found: list[Violation]) -> Fraction:
@@ -238,7 +236,7 @@ def _check_stock(facts: Facts, change: Mapping[tuple[str, Spot, int], int], foun
     for (wagon_id, place, day), units in change.items():
         by_place[wagon_id, place][day] = units
     in_yard: dict[tuple[str, int], int] = defaultdict(int)
-    total = Fraction(0)
+    usd = list[Fraction]()
     for (wagon_id, place), by_day in by_place.items():
         wagon = facts.wagons.get(wagon_id)
         if wagon is None:
@@ -246,7 +244,7 @@ def _check_stock(facts: Facts, change: Mapping[tuple[str, Spot, int], int], foun
         night = as_written(facts.settings.idle_usd_per_wagon_day)
         if filled(wagon["home_country"]) and facts.country[place[0]] != wagon["home_country"]:
             night += as_written(facts.settings.foreign_usd_per_wagon_day)
-        standing = 0
+        standing = nights = 0
         for day in range(facts.days):
             standing += by_day.get(day, 0)
             if standing < 0:
@@ -258,9 +256,9 @@ def _check_stock(facts: Facts, change: Mapping[tuple[str, Spot, int], int], foun
                         "wagons",
                     )
                 )
-            total += standing * night
+            nights += standing
             in_yard[place[0], day] += standing
-        total += standing * (facts.owed(wagon, place[:2]) or 0)
+        usd.append(nights * night + standing * (facts.owed(wagon, place[:2]) or 0))
     for (node, day), standing in in_yard.items():
         if node in facts.yard and standing > facts.yard[node]:
             found.append(
@@ -268,7 +266,7 @@ def _check_stock(facts: Facts, change: Mapping[tuple[str, Spot, int], int], foun
                     "yard over capacity", f"{node} in the night of day {day}", standing - facts.yard[node], "wagons"
                 )
             )
-    return total
+    return total(usd)
 
 
 def _check_orders(
@@ -280,20 +278,21 @@ def _check_orders(
 ) -> Fraction:
     """Carried and unserved tonnes make up each order; returns the penalties."""
     left: dict[str, Fraction] = defaultdict(Fraction)
-    total = Fraction(0)
+    usd = list[Fraction]()
     for row in unserved:
         if row["order_id"] not in facts.orders or row["quantity_t"] < 0:
             found.append(Violation("unserved tonnes of no order", str(row["order_id"]), float(row["quantity_t"]), "t"))
             continue
         left[row["order_id"]] += as_written(row["quantity_t"])
-    suited_loads: dict[str, list[Fraction]] = defaultdict(list)
+    largest_load: dict[str, Fraction] = defaultdict(Fraction)
     for wagon_id, commodity_id in facts.suits:
         if wagon_id in facts.wagons:
-            suited_loads[commodity_id].append(as_written(facts.wagons[wagon_id]["typical_load_t"]))
+            load = as_written(facts.wagons[wagon_id]["typical_load_t"])
+            largest_load[commodity_id] = max(load, largest_load[commodity_id])
     for order_id, order in facts.orders.items():
         quantity, tonnes = (
             as_written(order["quantity_t"]),
-            sum((load * n for load, n in carried.get(order_id, ())), Fraction(0)),
+            total(load * n for load, n in carried.get(order_id, ())),
         )
         if tonnes + left[order_id] < quantity - TOLERANCE:
             found.append(
@@ -310,10 +309,10 @@ def _check_orders(
             found.append(
                 Violation("more unserved than ordered", f"order {order_id}", float(left[order_id] - quantity), "t")
             )
-        largest = max(suited_loads[order["commodity_id"]], default=Fraction(0))
+        largest = largest_load.get(order["commodity_id"], 0)
         if tonnes and tonnes >= quantity + largest:
             found.append(
                 Violation("more wagons than the order needs", f"order {order_id}", float(tonnes - quantity), "t")
             )
-        total += left[order_id] * as_written(order["unserved_usd_per_t"])
-    return total
+        usd.append(left[order_id] * as_written(order["unserved_usd_per_t"]))
+    return total(usd)
