@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil
 from typing import Any
 
@@ -25,6 +25,7 @@ Place = tuple[str, int]
 HOURS_PER_KM = Fraction(1, 10**9)
 
 
+@lru_cache(maxsize=100_000)
 def exact(value: Any) -> Fraction:
     """The number as it is written in decimal digits."""
     return Fraction(str(value))

@@ -75,12 +75,13 @@ class WagonType:
         return self.own + len(self.hire_places) * self.most
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Move:
     """A run or a work without its day: ``usd`` is the cost of one wagon, ``days`` pass until it is free again.
 
     The cost holds what the run adds to what is owed to the home railway, and may lie below zero on the way home.
-    ``on`` are the days it may leave on, where links are closed on some; None: on all.
+    ``on`` are the days it may leave on, where links are closed on some; None: on all. It is not to be changed, but not
+    frozen either: a large fleet has hundreds of thousands, and frozen ones take several times as long to make.
     """
 
     wagon_id: str

@@ -12,14 +12,15 @@ of the day. The last night of the horizon ends outside, written as state -1. Arc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.models.rolling_stock.wagons.data import Unit
+from optimizer.models.rolling_stock.wagons.data import UNITS, Unit
 from optimizer.models.rolling_stock.wagons.moves import Move, Moves, Spot
 from optimizer.models.rolling_stock.wagons.rooms import weight
 
@@ -157,6 +158,7 @@ def lay_out(moves: Moves) -> Layout:
     days, kinds = moves.days, list(moves.types.values())
     site = {(kind.wagon_id, place): 0 for kind in kinds for place in kind.first_day}
     site = {key: number for number, key in enumerate(site)}
+    site_of = {kind.wagon_id: {place: site[kind.wagon_id, place] for place in kind.first_day} for kind in kinds}
     type_number = {kind.wagon_id: number for number, kind in enumerate(kinds)}
     order_number = {order_id: number for number, order_id in enumerate(moves.orders)}
     supply = np.zeros(len(site) * days, dtype=np.int64)
@@ -166,23 +168,22 @@ def lay_out(moves: Moves) -> Layout:
     hire = [float(kind.hire_usd) if place in kind.hire_places else np.inf for kind in kinds for place in kind.first_day]
     first = np.array([day for kind in kinds for day in kind.first_day.values()], dtype=np.int64)
 
-    ends = [(site[m.wagon_id, m.start], site[m.wagon_id, m.end], m.days, float(m.usd)) for m in moves.empty]
-    table = np.array(ends, dtype=float).reshape(-1, 4)
-    by_start = np.argsort(table[:, 0], kind="stable")
-    table = table[by_start]
-    empty_from = table[:, 0].astype(np.int64)
+    begin = np.array([site_of[m.wagon_id][m.start] for m in moves.empty], dtype=np.int64)
+    by_start = np.argsort(begin, kind="stable")
+    empty_from = begin[by_start]
+    empties = [moves.empty[i] for i in by_start.tolist()]
 
-    rows = []
-    for number, move in enumerate(moves.loaded):
-        start = site[move.wagon_id, move.start]
-        end = site.get((move.wagon_id, move.end), 0)  # a place no wagon sees within the horizon is reached behind it
-        base = (order_number[move.order_id], type_number[move.wagon_id], number, move.days, start, end, float(move.usd))
-        rows += [(*base, day) for day in moves.departures(move)]
-    choices = np.array(rows, dtype=float).reshape(-1, 8)
-    choices = choices[np.lexsort((choices[:, 7], choices[:, 2], choices[:, 1], choices[:, 0]))]
-    order, kind_of, move_of, length, start_site, end_site = (choices[:, i].astype(np.int64) for i in range(6))
-    departs = choices[:, 7].astype(np.int64)
-    arrive = departs + length
+    # A place no wagon sees within the horizon is reached behind it: any number will do.
+    ends = [(site_of[m.wagon_id][m.start], site_of[m.wagon_id].get(m.end, 0)) for m in moves.loaded]
+    of_move = np.array(ends, dtype=np.int64).reshape(-1, 2)
+    mine = np.array([(order_number[m.order_id], type_number[m.wagon_id], m.days) for m in moves.loaded], dtype=np.int64)
+    departures = [list(moves.departures(move)) for move in moves.loaded]
+    move_of = np.repeat(np.arange(len(departures)), [len(each) for each in departures])
+    departs = np.array([day for each in departures for day in each], dtype=np.int64)
+    order, kind_of, length = mine.reshape(-1, 3)[move_of].T
+    sorting = np.lexsort((departs, move_of, kind_of, order))
+    order, kind_of, move_of, departs = order[sorting], kind_of[sorting], move_of[sorting], departs[sorting]
+    (start_site, end_site), arrive = of_move[move_of].T, departs + length[sorting]
 
     limits = {
         (link, side, unit): float(limit)
@@ -198,12 +199,14 @@ def lay_out(moves: Moves) -> Layout:
         site_night_usd=np.array([float(k.night_usd[p]) for k in kinds for p in k.first_day]),
         site_hire_usd=np.array(hire, dtype=float),
         supply=supply,
-        empty_number=by_start, empty_from=empty_from, empty_to=table[:, 1].astype(np.int64),
-        empty_days=table[:, 2].astype(np.int64), empty_usd=table[:, 3],
+        empty_number=by_start, empty_from=empty_from,
+        empty_to=np.array([site_of[m.wagon_id][m.end] for m in empties], dtype=np.int64),
+        empty_days=np.array([m.days for m in empties], dtype=np.int64),
+        empty_usd=np.array([float(m.usd) for m in empties]),
         empty_start=np.searchsorted(empty_from, np.arange(len(site) + 1)),
         choice_order=order, choice_type=kind_of, choice_move=move_of, choice_day=departs,
         choice_tail=start_site * days + departs, choice_head=np.where(arrive < days, end_site * days + arrive, -1),
-        choice_usd=choices[:, 6],
+        choice_usd=np.array([float(move.usd) for move in moves.loaded])[move_of],
         choice_start=np.searchsorted(order, np.arange(len(moves.orders) + 1)),
         load_t=np.array([float(kind.load_t) for kind in kinds]),
         quantity_t=np.array([float(o.quantity_t) for o in moves.orders.values()]),
@@ -211,31 +214,35 @@ def lay_out(moves: Moves) -> Layout:
         unserved_usd=np.array([float(o.unserved_usd) for o in moves.orders.values()]),
         link_limit=np.array(list(limits.values())),
         yard_room=np.array(list(moves.yard_room.values()), dtype=np.int64),
-        empty_links=_links(moves, [moves.empty[i] for i in by_start], list(limits)),
+        empty_links=_links(moves, empties, list(limits)),
         choice_links=_links(moves, moves.loaded, list(limits)),
         site_yard=np.array([yard_number.get(place[0], -1) for _, place in site], dtype=np.int64),
         owed_usd=float(moves.owed_usd),
     )  # fmt: skip
 
 
-def _links(moves: Moves, some: Iterable[Move], limited: Sequence[tuple[str, bool, Unit]]) -> Links:
+def _links(moves: Moves, some: Sequence[Move], limited: Sequence[tuple[str, bool, Unit]]) -> Links:
     """Scarce links of each move, in every unit that can bind, and what a wagon takes of them."""
-    entries: dict[tuple[str, bool], list[tuple[int, Unit]]] = {}
-    for at, (link, side, unit) in enumerate(limited):
-        entries.setdefault((link, side), []).append((at, unit))
-    takes: dict[tuple[str, bool, Unit], float] = {}
-    pointers, numbers, weights = [0], list[int](), list[float]()
+    entries: dict[tuple[str, bool], list[int]] = {}
+    for at, (link, side, _) in enumerate(limited):
+        entries.setdefault((link, side), []).append(at)
+    on_way: dict[int, list[int]] = {}  # by the way: many moves share one
+    numbers = list[list[int]]()
     for move in some:
-        loaded = bool(move.order_id)
-        for key in move.way.links:
-            for at, unit in entries.get(key, ()):
-                taker = move.wagon_id, loaded, unit
-                if taker not in takes:
-                    takes[taker] = float(weight(moves.types[move.wagon_id], loaded, unit))
-                numbers.append(at)
-                weights.append(takes[taker])
-        pointers.append(len(numbers))
-    return Links(np.array(pointers, dtype=np.int64), np.array(numbers, dtype=np.int64), np.array(weights))
+        mine = on_way.get(id(move.way))
+        if mine is None:
+            mine = on_way[id(move.way)] = [at for key in move.way.links for at in entries.get(key, ())]
+        numbers.append(mine)
+    kinds = {wagon_id: number for number, wagon_id in enumerate(moves.types)}
+    taker = np.array([2 * kinds[move.wagon_id] + bool(move.order_id) for move in some], dtype=np.int64)
+    how = [(kind, loaded) for kind in moves.types.values() for loaded in (False, True)]
+    takes = np.array([[float(weight(*each, unit)) for unit in UNITS] for each in how]).reshape(-1, len(UNITS))
+    count = np.array([len(each) for each in numbers], dtype=np.int64)
+    number = np.fromiter(chain.from_iterable(numbers), dtype=np.int64, count=int(count.sum()))
+    unit_of = np.array([UNITS.index(unit) for _, _, unit in limited], dtype=np.int64)
+    return Links(
+        np.concatenate([[0], np.cumsum(count)]).astype(np.int64), number, takes[taker.repeat(count), unit_of[number]]
+    )
 
 
 def expand(links: Links, moves: Array) -> tuple[Array, Array, Array]:

@@ -23,9 +23,8 @@ from optimizer.result import Outcome, Solution, Status
 
 CHANGE_USD = 20.0
 """What a wagon on a loaded run that the old plan does not have must save besides."""
-SEARCH_SHARE, ENDING = 0.85, 1.0
-"""Share of the time limit for plan and bound, at most; tables and reasons take so many times as long as laying out the
-ways."""
+ENDING = 1.1, 0.4
+"""As of :class:`Search`, with what changes; a re-plan's limit is short."""
 
 
 def replan(problem: RollingStock, solution: Solution, news: News, options: SolveOptions) -> Replanned:
@@ -69,18 +68,14 @@ def _planned(
 ) -> Outcome:
     from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
-    before = time.perf_counter()
     moves = moves_in_time(problem, options, started)
     if moves is None:
         return nothing_moves(problem)
-    took = time.perf_counter() - before
     if problem.serve_all or moves.wear:
         return solve_exact(problem, options, moves)
     if not moves.loaded:
         return solve_by_parts(problem, options, moves, started)
-    limit = options.time_limit_s
-    kept = options if limit is None else replace(options, time_limit_s=min(SEARCH_SHARE * limit, limit - ENDING * took))
-    search = Search(problem, kept, moves, started)
+    search = Search(problem, options, moves, started, ENDING)
     if not resume(search, solution, change_usd):
         if search.over():
             return outcome(search)

@@ -113,9 +113,7 @@ def _orders(
 def _kind(was: Mapping[Load, int], now: Mapping[Load, int], more_left: float) -> str:
     if abs(more_left) > 1e-6:
         return "left behind" if more_left > 0 else "less left behind"
-    days = [
-        sum(day * n for (day, _, _), n in loads.items()) / max(1, sum(loads.values())) for loads in (was, now)
-    ]
+    days = [sum(day * n for (day, _, _), n in loads.items()) / max(1, sum(loads.values())) for loads in (was, now)]
     if abs(days[1] - days[0]) > 1e-9 and {day for day, _, _ in was} != {day for day, _, _ in now}:
         return "later" if days[1] > days[0] else "earlier"
     paths = [{path for _, _, path in loads} for loads in (was, now)]

@@ -16,7 +16,6 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -76,33 +75,40 @@ def rest_of(layout: Layout, residues: Residues, commodity: Mapping[str, str], so
     """What a plan does from the first day of ``layout`` on; None when it moves wagons that are not there."""
     lay, moves = layout, layout.moves
     found = Rest(np.zeros(len(lay.choice_usd), dtype=np.int64), Flows.none(lay))
-    loaded, empty = _numbers(lay)
+    choices, empties = [moves.loaded[move] for move in lay.choice_move], [moves.empty[e] for e in lay.empty_number]
+    loaded = _by_key(lay.choice_order, lay.choice_tail, lay.choice_head)
+    empty, possible = _by_key(lay.empty_from, lay.empty_to), lay.possible
     site = {key: number for number, key in enumerate(lay.site_keys)}
     type_number = {wagon_id: number for number, wagon_id in enumerate(moves.types)}
     order_number = {order_id: number for number, order_id in enumerate(moves.orders)}
     change = lay.supply.astype(np.int64).copy()
     runs = solution["runs"]
     for run in runs[runs["depart_day"] >= moves.first].to_dict("records"):
-        day, units = int(run["depart_day"]), int(run["wagons"])
+        day, units, wagon_id, path = int(run["depart_day"]), int(run["wagons"]), run["wagon_id"], tuple(run["path"])
         start, end = run_ends(run, commodity, residues)
-        if (run["wagon_id"], start) not in site:
+        if (wagon_id, start) not in site:
             return None
-        tail, head = site[run["wagon_id"], start] * lay.days + day, -1 - type_number[run["wagon_id"]]
+        tail, head = site[wagon_id, start] * lay.days + day, -1 - type_number[wagon_id]
         if run["arrive_day"] < lay.days:
-            if (run["wagon_id"], end) not in site:
+            if (wagon_id, end) not in site:
                 return None
-            head = site[run["wagon_id"], end] * lay.days + int(run["arrive_day"])
+            head = site[wagon_id, end] * lay.days + int(run["arrive_day"])
             change[head] += units
         change[tail] -= units
-        key = run["order_id"], run["wagon_id"], start, end, tuple(run["path"])
-        if run["order_id"] and (key, day) in loaded:
-            found.wagons[loaded[key, day]] += units
-        elif not run["order_id"] and key in empty and lay.possible[empty[key], day]:
-            found.flows.empty[empty[key], day] += units
+        order = order_number.get(run["order_id"], -1)
+        if order >= 0:
+            mine = [c for c in loaded.get((order, tail, max(head, -1)), ()) if choices[c].way.path == path]
+            found.wagons[mine[:1]] += units
+        elif run["order_id"]:
+            mine = []
         else:
+            ends = site[wagon_id, start], site.get((wagon_id, end), -1)
+            mine = [e for e in empty.get(ends, ()) if empties[e].way.path == path and possible[e, day]]
+            found.flows.empty[mine[:1], day] += units
+        if not mine:
             found.gone.append((tail, head, units))
-            if run["order_id"] in order_number:
-                found.orders.add(order_number[run["order_id"]])
+            if order >= 0:
+                found.orders.add(order)
     hire = found.flows.hire.reshape(lay.num_sites, lay.days)
     hire += _on_hire(lay, site, solution)
     last = np.concatenate([np.zeros((lay.num_sites, 1), dtype=np.int64), hire[:, :-1]], axis=1)
@@ -111,17 +117,12 @@ def rest_of(layout: Layout, residues: Residues, commodity: Mapping[str, str], so
     return None if stand.min(initial=0) < 0 or hire.min(initial=0) < 0 else found
 
 
-def _numbers(layout: Layout) -> tuple[dict[Any, int], dict[Any, int]]:
-    """(run, day) -> loaded choice, run -> empty move; a run by order, type, ends and path."""
-    lay, moves = layout, layout.moves
-
-    def key(move: Any) -> tuple[Any, ...]:
-        return move.order_id, move.wagon_id, move.start, move.end, move.way.path
-
-    keys = [key(move) for move in moves.loaded]
-    choices = zip(lay.choice_move.tolist(), lay.choice_day.tolist(), strict=True)
-    loaded = {(keys[move], day): number for number, (move, day) in enumerate(choices)}
-    return loaded, {key(moves.empty[number]): at for at, number in enumerate(lay.empty_number.tolist())}
+def _by_key(*columns: Array) -> dict[tuple[int, ...], list[int]]:
+    """Numbers of the rows by what stands in them."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for number, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        found.setdefault(key, []).append(number)
+    return found
 
 
 def _on_hire(layout: Layout, site: Mapping[tuple[str, Spot], int], solution: Solution) -> Array:

@@ -8,7 +8,7 @@ from math import floor
 
 from optimizer.data.columns import is_blank
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.routes import exact
+from optimizer.models.rolling_stock.routes import Way, exact
 from optimizer.models.rolling_stock.wagons.data import UNITS, Move, Room, Unit, WagonType
 
 LIMITS: Mapping[Unit, str] = {
@@ -27,13 +27,16 @@ def weight(kind: WagonType, loaded: bool, unit: Unit) -> Fraction:
 def link_rooms(problem: RollingStock, types: Mapping[str, WagonType], moves: Iterable[Move]) -> dict[str, Room]:
     """Links whose trains could be too few, too light or too short for all who may pass on one day; works likewise."""
     share = exact(problem.corridor.config.rolling_stock.path_share)
-    users: dict[str, dict[str, set[bool]]] = {}
+    on_way: dict[int, tuple[Way, set[tuple[str, bool]]]] = {}  # by the way: many moves share one
     for move in moves:
-        for link_id, _ in move.way.links:
-            users.setdefault(link_id, {}).setdefault(move.wagon_id, set()).add(bool(move.order_id))
+        on_way.setdefault(id(move.way), (move.way, set()))[1].add((move.wagon_id, bool(move.order_id)))
+    users: dict[str, set[tuple[str, bool]]] = {}
+    for way, takers in on_way.values():
+        for link_id, _ in way.links:
+            users.setdefault(link_id, set()).update(takers)
     found = {}
     for link in problem.table("links").to_dict("records"):
-        passing = users.get(link["link_id"], {})
+        passing = users.get(link["link_id"], set())
         if is_blank(link["capacity_trains_per_day"]) or not passing:
             continue
         trains = exact(link["capacity_trains_per_day"]) * share
@@ -42,14 +45,16 @@ def link_rooms(problem: RollingStock, types: Mapping[str, WagonType], moves: Ite
             if is_blank(link[LIMITS[unit]]):
                 continue
             room = trains * exact(link[LIMITS[unit]])
-            weights = {k: [weight(types[k], loaded, unit) for loaded in how] for k, how in passing.items()}
-            if sum(types[k].most_at_all * max(mine) for k, mine in weights.items()) > room:
+            heaviest: dict[str, Fraction] = {}
+            for k, loaded in passing:
+                heaviest[k] = max(weight(types[k], loaded, unit), heaviest.get(k, Fraction(0)))
+            if sum(types[k].most_at_all * each for k, each in heaviest.items()) > room:
                 limit[unit] = Fraction(floor(room)) if unit == "wagons" else room
         if limit:
             found[link["link_id"]] = Room(limit)
     for work in problem.table("wagon_works").to_dict("records"):
-        passing, room = users.get(work["work_id"], {}), work["capacity_wagons_per_day"]
-        if not is_blank(room) and sum(types[k].most_at_all for k in passing) > room:
+        visitors, room = {k for k, _ in users.get(work["work_id"], set())}, work["capacity_wagons_per_day"]
+        if not is_blank(room) and sum(types[k].most_at_all for k in visitors) > room:
             found[work["work_id"]] = Room({"wagons": exact(room)})
     return found
 

@@ -22,15 +22,25 @@ from optimizer.result import Outcome, Progress, Status, relative_gap
 
 NAMED = 5
 """Yards that are named at most."""
-TELLING_SHARE, TELLING_LIMIT = 0.5, 0.1
-"""Time for tables and reasons of orders left behind, as a share of what laying out has taken; at most of the limit."""
+ENDING_SHARE, ENDING_LIMIT = 1.0, 0.1
+"""Time for tables, reasons of orders left behind and verification, as a share of what laying out has taken; at most of
+the limit."""
 
 
 class Search:
-    """Best plan and bound so far, within the limits of a run."""
+    """Best plan and bound so far, within the limits of a run.
+
+    ``ending`` is the time kept for what comes after the search: its share of what laying out has taken, and at most so
+    much of the limit.
+    """
 
     def __init__(
-        self, problem: RollingStock, options: SolveOptions, moves: Moves | None = None, started: float | None = None
+        self,
+        problem: RollingStock,
+        options: SolveOptions,
+        moves: Moves | None = None,
+        started: float | None = None,
+        ending: tuple[float, float] = (ENDING_SHARE, ENDING_LIMIT),
     ) -> None:
         self.started = time.perf_counter() if started is None else started
         self.options, self.problem = options, problem
@@ -42,12 +52,12 @@ class Search:
         self.layout: Layout = lay_out(self.moves)
         self.bounds = Bounds(self.layout)
         laid_out_s = time.perf_counter() - self.started
-        self.telling_s = min(TELLING_SHARE * laid_out_s, TELLING_LIMIT * (options.time_limit_s or 0.0))
+        self._ending_s = min(ending[0] * laid_out_s, ending[1] * (options.time_limit_s or 0.0))
 
     def left_s(self) -> float | None:
-        """Seconds until the search has to end, so that there is time for tables and reasons."""
+        """Seconds until the search has to end, so that the answer is there in time."""
         limit = self.options.time_limit_s
-        return None if limit is None else limit - self.telling_s - (time.perf_counter() - self.started)
+        return None if limit is None else limit - self._ending_s - (time.perf_counter() - self.started)
 
     def over(self) -> bool:
         left = self.left_s()

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, frame
+from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, cells, frame
 from optimizer.models.rolling_stock.routes import RouteBook
 from optimizer.models.rolling_stock.wagons.data import UNITS, Move, Moves, Spot, Unit
 from optimizer.models.rolling_stock.wagons.rooms import weight
@@ -186,7 +186,7 @@ class _Fleet:
         reached = {spot for spot in kind.first_day if spot.node_id == node_id}
         new, before = set(reached), self._before[wagon_id]
         while new:
-            new = {start for spot in new for start in before.get(spot, ())} - reached
+            new = set[Spot]().union(*(before.get(spot, ()) for spot in new)) - reached
             reached |= new
         if reached.intersection(kind.hire_places):
             return None
@@ -219,17 +219,19 @@ class _Room:
             link: {u: float(most) for u, most in room.limit.items()} for link, room in moves.link_room.items()
         }
         self.left: dict[tuple[str, bool, int], dict[Unit, float]] = {}
-        sides: dict[tuple[str, tuple[str, ...]], list[tuple[str, bool]]] = {}
-        for move in (*moves.loaded, *moves.empty):
-            if scarce := [key for key in move.way.links if key[0] in self.limit]:
-                sides[move.wagon_id, move.way.path] = scarce
-        columns = (solution["runs"][name] for name in ("wagon_id", "path", "depart_day", "kind", "wagons"))
-        for wagon_id, path, day, kind, wagons in zip(*columns, strict=True) if sides else ():
-            takes = self.takes[wagon_id, kind == "loaded"]
-            for link, backward in sides.get((wagon_id, tuple(path)), ()):
-                rest = self.left.setdefault((link, backward, int(day)), dict(self.limit[link]))
+        scarce: dict[tuple[tuple[str, ...], str], list[tuple[str, bool]]] = {}  # one link is a path there and back
+        for move in {id(move.way): move for move in (*moves.loaded, *moves.empty)}.values():  # many share a way
+            scarce[move.way.path, move.start.node_id] = [key for key in move.way.links if key[0] in self.limit]
+        passing: dict[tuple[tuple[str, ...], str, int, tuple[str, bool]], int] = defaultdict(int)
+        columns = "path", "from_node", "depart_day", "wagon_id", "kind", "wagons"
+        for path, start, day, wagon_id, kind, wagons in cells(solution["runs"], *columns):
+            passing[path, start, day, (wagon_id, kind == "loaded")] += wagons
+        for (path, start, day, taker), wagons in passing.items():
+            takes = self.takes[taker]
+            for link, backward in scarce.get((path, start), ()):
+                rest = self.left.setdefault((link, backward, day), dict(self.limit[link]))
                 for unit in rest:
-                    rest[unit] -= takes[unit] * int(wagons)
+                    rest[unit] -= takes[unit] * wagons
 
     def is_full(self, move: Move, link: str, backward: bool, day: int) -> bool:
         """Whether one wagon more of a loaded run does not fit."""
