@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -254,6 +255,11 @@ class RollingStock(ShownInNotebooks):
         if not self.begun_day or self.past is not None:
             return self
         return replace(self, past=begun_by(solution, self.begun_day))
+
+    @cached_property
+    def cargo_form(self) -> Mapping[str, str]:
+        """Commodity -> form in which it is carried."""
+        return dict(cells(self.table("commodities"), "commodity_id", "cargo_form"))
 
     @property
     def days(self) -> int:

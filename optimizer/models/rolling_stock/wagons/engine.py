@@ -52,9 +52,9 @@ def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
     started = time.perf_counter()
-    moves = moves_in_time(problem, options, started)
-    if moves is None:
-        return nothing_moves(problem)
+    moves, complete = moves_in_time(problem, options, started)
+    if not complete:
+        return nothing_moves(problem, moves)
     if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
         return solve_exact(problem, options, moves)
     return solve_by_parts(problem, options, moves, started)
@@ -146,6 +146,8 @@ def _gradient_rounds(
         solved = relaxation.approach(solved, search.limits(), steps, keep_weight=keep_weight)
         search.know(search.bounds.prices(solved.value, solved.link_usd, solved.yard_usd))
         slow = slow + 1 if search.bound <= before * (1 + SLOW_SHARE) else 0
+        if search.options.stop.is_set():
+            break
         relaxation.shrink(solved)
         relaxation.grow(part, solved, nothing, behind)
     return solved

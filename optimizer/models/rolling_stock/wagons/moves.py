@@ -8,7 +8,7 @@ from math import lcm
 from typing import Any
 
 from optimizer.models.rolling_stock.collector import collector_paused
-from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.problem import RollingStock, cells
 from optimizer.models.rolling_stock.routes import RouteBook, exact
 from optimizer.models.rolling_stock.wagons.data import Move, Moves, Orders, Spot, WagonType, Wear
 from optimizer.models.rolling_stock.wagons.desk import Cargo, Desk
@@ -26,7 +26,14 @@ MOST_PRUNED = 20_000
 
 
 class OutOfTimeError(Exception):
-    """Laying out the moves was cut short."""
+    """Laying out the moves was cut short.
+
+    ``moves`` holds wagons, orders and yards, all that a plan in which nothing moves is made of, but no runs.
+    """
+
+    def __init__(self, moves: Moves) -> None:
+        super().__init__("the time was over before all ways were laid out")
+        self.moves = moves
 
 
 @collector_paused()
@@ -34,7 +41,6 @@ def wagon_moves(
     problem: RollingStock,
     book: RouteBook | None = None,
     prune: bool = True,
-    runs: bool = True,
     over: Callable[[], bool] = lambda: False,
 ) -> Moves:
     """
@@ -48,8 +54,6 @@ def wagon_moves(
         Route book to share; a new one by default.
     prune
         Drop empty moves that two others replace in as many days at no more cost.
-    runs
-        False: wagons, orders and yards only, which is all that a plan in which nothing moves is made of.
     over
         Asked now and then whether to stop.
 
@@ -68,19 +72,23 @@ def wagon_moves(
     asked = _asked(problem, wagons)
     orders = {order.order_id: order for order in _orders(problem, wagons, asked, past)}
     types: dict[str, WagonType] = {}
-    loaded, empty, wear = list[Move](), list[Move](), list[Wear]()
+    loaded, empty, wear, late = list[Move](), list[Move](), list[Wear](), False
     spent, ways = Fraction(0), Ways(problem, book or RouteBook(problem.corridor), past.first)
     for wagon_id, row in wagons.items():
         desk = Desk(problem, ways, row, [cargo for cargo in asked if wagon_id in cargo.suited], orders, past)
-        kind = desk.wagon_type(runs)
+        kind = desk.wagon_type(with_orders=not late)
         spent += desk.spent_usd(kind)
         if not kind.first_day:
             continue
         types[wagon_id] = kind
-        if not runs:
+        if late:
             continue
-        loaded += _in_time(desk.loaded(kind), over)
-        empty += _in_time(desk.empty(kind), over)
+        mine = [_in_time(desk.loaded(kind), over), _in_time(desk.empty(kind), over)]
+        if None in mine:
+            late, loaded, empty, wear = True, [], [], []
+            continue
+        loaded += mine[0] or ()
+        empty += mine[1] or ()
         empty += work_moves(problem, kind, desk.works, desk.abroad_usd)
         wear += wear_of(problem, row, past, desk.km)
     yard_room = yard_rooms(problem, types)
@@ -91,23 +99,28 @@ def wagon_moves(
     lost = {order_id: tonnes for order_id, tonnes in lost.items() if tonnes > 0 and order_id not in orders}
     spent += sum((cargo.unserved_usd * lost.get(cargo.order_id, 0) for cargo in asked), Fraction(0))
     hired = {(wagon_id, spot): units for wagon_id, spots in past.hired.items() for spot, units in spots.items()}
-    return Moves(
+    moves = Moves(
         problem.days, types, orders, tuple(loaded), tuple(empty), yard_room, link_room, spent, tuple(wear), past.first,
         hired, past.tables, lost,
     )  # fmt: skip
+    if late:
+        raise OutOfTimeError(moves)
+    return moves
 
 
-def _in_time(moves: Iterable[Move], over: Callable[[], bool]) -> Iterator[Move]:
+def _in_time(moves: Iterable[Move], over: Callable[[], bool]) -> list[Move] | None:
+    """The moves; None where it is time to stop."""
+    found = list[Move]()
     for number, move in enumerate(moves):
         if not number % 100 and over():
-            raise OutOfTimeError
-        yield move
+            return None
+        found.append(move)
+    return found
 
 
 def _asked(problem: RollingStock, wagons: Mapping[str, Mapping[str, Any]]) -> list[Cargo]:
-    suits, goods = problem.table("wagon_suits"), problem.table("commodities")
-    form, suited_by = dict(zip(goods["commodity_id"], goods["cargo_form"], strict=True)), dict[str, list[str]]()
-    for wagon_id, commodity_id in zip(suits["wagon_id"], suits["commodity_id"], strict=True):
+    form, suited_by = problem.cargo_form, dict[str, list[str]]()
+    for wagon_id, commodity_id in cells(problem.table("wagon_suits"), "wagon_id", "commodity_id"):
         if wagon_id in wagons:
             suited_by.setdefault(commodity_id, []).append(wagon_id)
     return [

@@ -68,9 +68,9 @@ def _planned(
 ) -> Outcome:
     from optimizer.models.rolling_stock.wagons.allocate import solve_exact
 
-    moves = moves_in_time(problem, options, started)
-    if moves is None:
-        return nothing_moves(problem)
+    moves, complete = moves_in_time(problem, options, started)
+    if not complete:
+        return nothing_moves(problem, moves)
     if problem.serve_all or moves.wear:
         return solve_exact(problem, options, moves)
     if not moves.loaded:

@@ -90,17 +90,17 @@ class Search:
             self.options.on_progress(Progress(cost, min(self.bound, self.cost), elapsed))
 
 
-def moves_in_time(problem: RollingStock, options: SolveOptions, started: float) -> Moves | None:
-    """What the wagons can do; None when the time is over, or a stop comes, before all ways are laid out."""
+def moves_in_time(problem: RollingStock, options: SolveOptions, started: float) -> tuple[Moves, bool]:
+    """What the wagons can do, and whether in full: without runs where the time is over, or a stop comes, before."""
 
     def over() -> bool:
         late = options.time_limit_s is not None and time.perf_counter() - started >= options.time_limit_s
         return late or options.stop.is_set()
 
     try:
-        return wagon_moves(problem, over=over)
-    except OutOfTimeError:
-        return None
+        return wagon_moves(problem, over=over), True
+    except OutOfTimeError as late:
+        return late.moves, False
 
 
 def _standing_usd(moves: Moves) -> float:
@@ -108,12 +108,11 @@ def _standing_usd(moves: Moves) -> float:
     return float("inf") if moves.overfilled() else float(plan_cost(moves, {}, moves.kept_on_hire()))
 
 
-def nothing_moves(problem: RollingStock) -> Outcome:
+def nothing_moves(problem: RollingStock, moves: Moves) -> Outcome:
     """The plan for a time limit that does not even last to look at the ways; every part of a cost is 0 or more."""
     if problem.serve_all:
         words = "the time was over before a plan that carries everything was found; give it more time"
         return Outcome(Status.NO_SOLUTION, bound=0.0, conflicts=(words,))
-    moves = wagon_moves(problem, runs=False)
     if moves.overfilled():
         return Outcome(Status.NO_SOLUTION, bound=0.0, conflicts=no_time(moves))
     on_hire = moves.kept_on_hire()

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from optimizer.models.rolling_stock.problem import WAGON_TABLES, RollingStock, cells, frame
 from optimizer.models.rolling_stock.routes import RouteBook
-from optimizer.models.rolling_stock.wagons.data import UNITS, Move, Moves, Spot, Unit
+from optimizer.models.rolling_stock.wagons.data import UNITS, Move, Moves, Unit
 from optimizer.models.rolling_stock.wagons.rooms import weight
 from optimizer.result import Solution
 
@@ -116,8 +116,7 @@ def hindrance(
         return "late"
     if wagon_id not in order.suited:
         return "suit"
-    goods = problem.table("commodities").set_index("commodity_id")
-    if not _has_way(book, wagon, goods.at[row["commodity_id"], "cargo_form"], (row["origin"], row["destination"])):
+    if not _has_way(book, wagon, problem.cargo_form[row["commodity_id"]], (row["origin"], row["destination"])):
         return "way"
     return "late" if _first_day(moves, wagon_id, row["origin"]) > order.window[-1] else "return"
 
@@ -164,13 +163,18 @@ class _Fleet:
     def __init__(self, moves: Moves) -> None:
         self.moves = moves
         self._known: dict[tuple[str, str], int | None] = {}
+        self._number = {
+            kind.wagon_id: {spot: at for at, spot in enumerate(kind.first_day)} for kind in moves.types.values()
+        }
 
     @cached_property
-    def _before(self) -> Mapping[str, Mapping[Spot, set[Spot]]]:
-        """Type -> spot -> spots with a run to it."""
-        before: dict[str, dict[Spot, set[Spot]]] = defaultdict(lambda: defaultdict(set))
+    def _before(self) -> Mapping[str, Sequence[int]]:
+        """Type -> spots with a run to each of its spots, as bits."""
+        before = {wagon_id: [0] * len(number) for wagon_id, number in self._number.items()}
         for move in (*self.moves.loaded, *self.moves.empty):
-            before[move.wagon_id][move.end].add(move.start)
+            number = self._number[move.wagon_id]
+            if (end := number.get(move.end, -1)) >= 0:
+                before[move.wagon_id][end] |= 1 << number[move.start]
         return before
 
     def within_reach(self, wagon_id: str, node_id: str) -> int | None:
@@ -183,14 +187,17 @@ class _Fleet:
         kind = self.moves.types.get(wagon_id)
         if kind is None:
             return 0
-        reached = {spot for spot in kind.first_day if spot.node_id == node_id}
-        new, before = set(reached), self._before[wagon_id]
+        number, before = self._number[wagon_id], self._before[wagon_id]
+        reached = sum(1 << at for spot, at in number.items() if spot.node_id == node_id)
+        new = reached
         while new:
-            new = set[Spot]().union(*(before.get(spot, ()) for spot in new)) - reached
-            reached |= new
-        if reached.intersection(kind.hire_places):
+            at = (new & -new).bit_length() - 1
+            more = before[at] & ~reached
+            reached |= more
+            new = new & (new - 1) | more
+        if any(reached >> number[spot] & 1 for spot in kind.hire_places if spot in number):
             return None
-        return sum(units for (spot, _), units in kind.supply.items() if spot in reached)
+        return sum(units for (spot, _), units in kind.supply.items() if spot in number and reached >> number[spot] & 1)
 
 
 def _first_day(moves: Moves, wagon_id: str, node_id: str) -> int:
