@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+SHOWN_NAMES = 5
+"""Known names that a message lists at most."""
+
 
 class OptimizerError(Exception):
     """Base of every error a user can cause; its text is the message to show."""
@@ -63,6 +66,25 @@ class VerificationError(OptimizerError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'X'?`` for the nearest known name, or nothing."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{matches[0]}'?" if matches else ""
+    """``; did you mean 'X'?`` for the nearest known name, whatever its case, or nothing."""
+    folded = {each.casefold(): each for each in known}
+    matches = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f"; did you mean '{folded[matches[0]]}'?" if matches else ""
+
+
+def or_known(name: str, known: Iterable[str], where: str) -> str:
+    """
+    ``; did you mean 'X'?`` or, where no name is near, some of the known ones, how many more, and where they stand.
+
+    Parameters
+    ----------
+    where
+        Table of the names, such as ``links.csv``.
+    """
+    names = sorted(known)
+    if near := did_you_mean(name, names):
+        return near
+    if not names:
+        return f"; {where} has none"
+    more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+    return f"; known are {', '.join(names[:SHOWN_NAMES])}{more}, in {where}"

@@ -227,7 +227,7 @@ def test_the_command_prints_what_changes_and_keeps_the_plan(tmp_path: Path) -> N
         (args[:2], "give --day for a wagon plan, or --minute for a terminal's"),
         ([*args, "--minute", "5"], "give --day"),
         ([*args[:2], "--minute", "5"], "a result of rolling-stock does not take --minute"),
-        ([*args[:4], "--close", "nn"], "closed link 'nn' is no rail link in force"),
+        ([*args[:4], "--close", "nn"], "closed link 'nn' is no rail link in force; known are"),
         ([*args, "--lost", "C1=a-b"], "'a' is no whole number of minutes"),
     ):
         refused = run(cli, wrong)

@@ -224,8 +224,8 @@ def test_the_command_ends_when_nothing_more_is_found_and_tells_the_bound(tmp_pat
     result = json.loads(runner.invoke(cli, [*args, "--json"]).stdout)
     assert 0 < result["bound"] <= result["cost"]
     for wrong, words in (
-        (["--late", "INDIA=60"], "train 'INDIA' does not call here; did you mean 'INDIAN'?"),
-        (["--lost", "nobody=40-50"], "there is no crane 'nobody' here"),
+        (["--late", "India=60"], "train 'India' does not call here; did you mean 'INDIAN'?"),
+        (["--lost", "xyz=40-50"], "there is no crane 'xyz' here; known are"),
         (["--close", "x"], "links are closed for wagons"),
     ):
         refused = runner.invoke(cli, ["replan", running, "--minute", "30", *wrong])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from optimizer.data.corridor import Corridor
-from optimizer.errors import UsageError, did_you_mean
+from optimizer.errors import UsageError, or_known
 
 _FORM = re.compile(r"(?P<link>.*?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?", re.DOTALL)
 
@@ -43,7 +43,7 @@ def closures_of(corridor: Corridor, texts: Sequence[str], begun_day: int = 0) ->
         if link != text and parts["first"]:
             days = int(parts["first"]), int(parts["last"] or parts["first"])
         if link not in rails:
-            faults.append(f"closed link '{link}' is no rail link in force{did_you_mean(link, rails)}")
+            faults.append(f"closed link '{link}' is no rail link in force{or_known(link, rails, 'links.csv')}")
         elif not 0 <= days[0] <= days[1] <= last:
             faults.append(f"'{text}' closes days {days[0]} to {days[1]}, expected days from 0 to {last} in order")
         else:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from optimizer.errors import UsageError, VerificationError, did_you_mean
+from optimizer.errors import UsageError, VerificationError, or_known
 from optimizer.models.family import Explanation, Inquiry, Table
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
@@ -56,7 +56,7 @@ def explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Expl
     if problem.stock == "locomotives":
         return _explain_train(problem, solution, inquiry)
     orders = {row["order_id"]: row for row in problem.table("orders").to_dict("records")}
-    order = _known("order", inquiry.subject, orders)
+    order = _known("order", inquiry.subject, orders, "orders.csv")
     moves = wagon_moves(problem)
     choices = sorted(
         _choices(problem, moves, solution, order),
@@ -76,9 +76,9 @@ def explain(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Expl
     return Explanation(tuple(sentences), (_table(problem, order, choices),))
 
 
-def _known(what: str, name: str, known: Mapping[str, Any]) -> Any:
+def _known(what: str, name: str, known: Mapping[str, Any], where: str) -> Any:
     if name not in known:
-        raise UsageError(f"no {what} '{name}' in the problem{did_you_mean(name, known)}")
+        raise UsageError(f"no {what} '{name}' in the problem{or_known(name, known, where)}")
     return known[name]
 
 
@@ -139,7 +139,7 @@ def _asked(problem: RollingStock, choices: Collection[Choice], inquiry: Inquiry)
         if not name:
             continue
         if name not in types:
-            raise UsageError(f"no type of wagon '{name}'{did_you_mean(name, types)}")
+            raise UsageError(f"no type of wagon '{name}'{or_known(name, types, 'wagons.csv')}")
         if verb == "held to" and name not in can:
             why = next(choice.why_not for choice in choices if choice.wagon_id == name)
             raise UsageError(f"wagon '{name}' cannot serve {inquiry.subject}: {why}")
@@ -239,7 +239,7 @@ def _price(problem: RollingStock, order: Mapping[str, Any], left: float, least_l
 
 def _explain_train(problem: RollingStock, solution: Solution, inquiry: Inquiry) -> Explanation:
     trains = {row["service_id"]: row for row in problem.table("train_services").to_dict("records")}
-    train = _known("train", inquiry.subject, trains)
+    train = _known("train", inquiry.subject, trains, "train_services.csv")
     if inquiry.forced or inquiry.avoid:
         raise UsageError("a train is not held to or kept from locomotives; ask without --forced and --avoid")
     names = place_names(problem)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from optimizer.errors import UsageError, VerificationError, did_you_mean
+from optimizer.errors import UsageError, VerificationError, did_you_mean, or_known
 from optimizer.models.family import Explanation, Inquiry, Table
 from optimizer.models.transshipment import FAMILY
 from optimizer.models.transshipment.choices import Choice, pair_choices
@@ -60,7 +60,7 @@ def explain(problem: Transshipment, solution: Solution, inquiry: Inquiry) -> Exp
     site, plan = problem.site, read_tables(solution)
     load = next((load for load in site.loads if load.load_id == inquiry.subject), None)
     if load is None:
-        near = did_you_mean(inquiry.subject, [load.load_id for load in site.loads])
+        near = or_known(inquiry.subject, [load.load_id for load in site.loads], "terminal_loads.csv")
         raise UsageError(f"no load '{inquiry.subject}' at {site.terminal_id}{near}")
     passage = plan.passages.get(load.load_id)
     fates = sorted(_fates(site, plan, load), key=lambda fate: (fate.units, fate.call.call_id, fate.way))

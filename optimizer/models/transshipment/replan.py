@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from optimizer.errors import UsageError, did_you_mean
+from optimizer.errors import UsageError, or_known
 from optimizer.models.family import News, Replanned, SolveOptions, Table
 from optimizer.models.transshipment.aims import fallbacks
 from optimizer.models.transshipment.groups import groups
@@ -233,14 +233,15 @@ def _check(site: Site, news: Disturbance) -> None:
     cranes = [crane.crane_id for crane in site.cranes]
     for call_id, minutes in news.late_min.items():
         if call_id not in site.call:
-            faults.append(f"train '{call_id}' does not call here{did_you_mean(call_id, site.call)}")
+            faults.append(f"train '{call_id}' does not call here{or_known(call_id, site.call, 'train_calls.csv')}")
         elif site.call[call_id].arrive <= news.now:
             faults.append(f"train '{call_id}' arrived at minute {site.call[call_id].arrive}, not after {news.now}")
         if minutes <= 0:
             faults.append(f"train '{call_id}' is {minutes} minutes late, expected more than 0")
     for crane_id, (first, last) in news.lost_min.items():
         if crane_id not in cranes:
-            faults.append(f"there is no crane '{crane_id}' here{did_you_mean(crane_id, cranes)}")
+            near = or_known(crane_id, cranes, "terminal_cranes.csv")
+            faults.append(f"there is no crane '{crane_id}' here{near}")
         if not news.now <= first < last:
             faults.append(f"crane '{crane_id}' is lost from {first} to {last}, expected times from {news.now} on")
     if faults:
