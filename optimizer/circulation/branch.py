@@ -3,13 +3,15 @@
 Once every trip has its depot, each depot is one assignment (:mod:`assemble`), so branching on pairs of trip and depot
 is enough. Nodes are linear programmes over rotations with cuts; rotations enter as their reduced costs turn negative.
 The tree plunges towards shares near one and otherwise takes the node of least bound. Every node is also rounded.
+Work is counted in simplex iterations, so that trees can be run in turns or side by side (:mod:`lockstep`).
 """
 
 from __future__ import annotations
 
+import copy
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import highspy
@@ -19,36 +21,42 @@ from optimizer.circulation.assemble import Assembler, Rotations
 from optimizer.circulation.pool import RotationPool
 from optimizer.circulation.problem import Floats, Ints
 from optimizer.models.family import SolveOptions
-from optimizer.solvers.highs import make_highs, run_here
+from optimizer.solvers.highs import make_highs
 
 FIRST_COLUMNS = 3_000
 NEXT_COLUMNS = 1_000
 WHOLE = 1e-6
 CANDIDATES = 10
 RELIABLE = 1
-TRIAL_ITERATIONS = 60
+TRIAL_ITERATIONS = 30
 LEAST_RISE = 1e-3
 SURE = 0.8
 DIVE_SHARE = 0.02
 LEFT_OUT_FACTOR = 20.0
 PLUNGE_UP = 0.5
+UNLIMITED = 2**31 - 1
 Decision = tuple[int, int, bool]
 """Trip, depot, whether the trip is done by this depot."""
 
 
-@dataclass
-class Searched:
-    """Best rotations over the trips in question, their cost, a bound under the rotations of the pool, and nodes."""
+@dataclass(frozen=True)
+class Basis:
+    """What is basic at a node: trips left out, rotations of the pool; and the status of the rows."""
 
-    rotations: Rotations | None
-    cost: float
-    bound: float
-    nodes: int
+    left_out: np.ndarray
+    rotations: Ints
+    rows: list[highspy.HighsBasisStatus]
+
+
+Node = tuple[float, int, tuple[Decision, ...], Basis | None]
+"""Bound, number, decisions, and the basis to start from; the number is unique, so that nodes are never compared on."""
 
 
 class Tree:
     """
-    The search.
+    The search; ``best`` are the best rotations found over the trips in question, ``upper`` is their cost.
+
+    HiGHS runs in the calling thread, with one thread only.
 
     Parameters
     ----------
@@ -75,7 +83,8 @@ class Tree:
         self.pool, self.trips, self.vehicles = pool, trips, vehicles
         self.upper, self.step, self.assembler = upper, step, assembler
         self.best: Rotations | None = None
-        self.nodes = 0
+        self.nodes = self.iterations = 0
+        self._price, self._options = price, options
         graph = pool.graph
         self._row = np.full(graph.num_trips, -1, np.int64)
         self._row[trips] = np.arange(trips.size)
@@ -85,9 +94,17 @@ class Tree:
         self._skip = graph.skip[trips]
         self._can_skip = np.isfinite(self._skip)
         self._left_out = np.where(self._can_skip, self._skip, np.maximum(price[trips], 0.0) + LEFT_OUT_FACTOR * limit)
-        self._highs = make_highs(options, {"presolve": "off", "simplex_strategy": 1})
-        num, depots = trips.size, graph.num_depots
-        self._right = np.concatenate([np.ones(num), vehicles.astype(float)])
+        self._right = np.concatenate([np.ones(trips.size), vehicles.astype(float)])
+        self._rises: dict[Decision, list[float]] = {}
+        self._open: list[Node] = [(-np.inf, 0, (), None)]
+        self._plunge: list[Node] = []
+        self._counter = itertools.count(1)
+        self._start_programme()
+
+    def _start_programme(self) -> None:
+        """The programme of the rotations of least reduced cost."""
+        num, depots = self.trips.size, self.pool.graph.num_depots
+        self._highs = make_highs(self._options, {"presolve": "off", "simplex_strategy": 1, "threads": 1})
         lower = np.concatenate([np.ones(num), np.full(depots, -highspy.kHighsInf)])
         empty = np.zeros(0, np.int32)
         self._highs.addRows(num + depots, lower, self._right, 0, np.zeros(num + depots, np.int32), empty, np.zeros(0))
@@ -95,14 +112,38 @@ class Tree:
         self._highs.addCols(
             num, self._left_out, np.zeros(num), np.full(num, highspy.kHighsInf), num, index, index, np.ones(num)
         )
-        self._active = np.zeros(pool.size, bool)
+        self._place = np.full(self.pool.size, -1, np.int64)  # of rotations in the programme
         self._columns = np.zeros(0, np.int64)
         self._closed = np.zeros(0, bool)
-        self._counter = itertools.count()
-        self._open: list[tuple[float, int, tuple[Decision, ...]]] = [(-np.inf, next(self._counter), ())]
-        self._plunge: list[tuple[float, int, tuple[Decision, ...]]] = []
-        self._rises: dict[Decision, list[float]] = {}
+        self._at: Basis | None = None
         self._add(np.argsort(self._reduced, kind="stable")[:FIRST_COLUMNS])
+
+    def twin(self) -> Tree:
+        """A second tree over the same rotations, with a programme of its own and without nodes."""
+        other = copy.copy(self)
+        other._rises = {decision: list(rises) for decision, rises in self._rises.items()}
+        other._open, other._plunge, other.assembler = [], [], Assembler(self.pool.graph)
+        other.nodes = other.iterations = 0
+        other._counter = itertools.count(1)
+        other._start_programme()
+        return other
+
+    def deal(self, other: Tree) -> None:
+        """Deal all open nodes out anew, the best ones in turn; both trees together remain the whole search."""
+        nodes = sorted((node for tree in (self, other) for node in tree.open_nodes), key=lambda node: node[0])
+        for turn, tree in enumerate((self, other)):
+            tree._open = [(node[0], next(tree._counter), *node[2:]) for node in nodes[turn::2]]  # sorted is a heap
+            tree._plunge = []
+
+    @property
+    def open_nodes(self) -> list[Node]:
+        """Those that can still hold a better plan."""
+        return [node for node in (*self._open, *self._plunge) if node[0] <= self.cutoff]
+
+    @property
+    def bound(self) -> float:
+        """On plans of the pool's rotations, as far as this tree's nodes go."""
+        return min([self.upper, *(node[0] for node in self.open_nodes)])
 
     def _add(self, new: Ints) -> None:
         part = self._matrix[:, new]
@@ -110,7 +151,7 @@ class Tree:
             new.size, self.pool.cost[new], np.zeros(new.size), np.full(new.size, highspy.kHighsInf), part.nnz,
             part.indptr[:-1].astype(np.int32), part.indices.astype(np.int32), part.data,
         )  # fmt: skip
-        self._active[new] = True
+        self._place[new] = self._columns.size + np.arange(new.size)
         self._columns = np.concatenate([self._columns, new])
         self._closed = np.concatenate([self._closed, np.zeros(new.size, bool)])
 
@@ -124,8 +165,8 @@ class Tree:
             out[holding[~same if done else same]] = True
         return out
 
-    def _solve(self, decisions: tuple[Decision, ...]) -> tuple[float, Floats]:
-        """Bound and values (of the columns in the programme) at a node."""
+    def _solve(self, decisions: tuple[Decision, ...]) -> tuple[float, Floats, bool]:
+        """Bound, values (of the columns in the programme) and whether HiGHS came to an end, at a node."""
         forbidden = self._forbidden(decisions)
         num = self.trips.size
         while True:
@@ -137,7 +178,7 @@ class Tree:
                     changed.size, (num + changed).astype(np.int32), np.zeros(changed.size), upper
                 )
                 self._closed = closed
-            run_here(self._highs)
+            self._run()
             solution = self._highs.getSolution()
             duals = np.array(solution.row_dual)
             duals[num:] = np.minimum(duals[num:], 0.0)
@@ -145,11 +186,34 @@ class Tree:
             reduced = self.pool.cost - self._matrix.T @ duals
             reduced[forbidden] = np.inf
             bound = float(duals @ self._right + np.minimum(reduced, 0.0).sum())
-            missing = np.flatnonzero((reduced < -1e-7) & ~self._active)
+            missing = np.flatnonzero((reduced < -1e-7) & (self._place < 0))
             cut_short = self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal
             if not missing.size or bound > self.cutoff or cut_short:
-                return bound, np.array(solution.col_value)
+                return bound, np.array(solution.col_value), not cut_short
             self._add(missing[np.argsort(reduced[missing], kind="stable")[:NEXT_COLUMNS]])
+
+    def _run(self) -> None:
+        self._highs.run()
+        self.iterations += max(0, self._highs.getInfo().simplex_iteration_count)
+
+    def _basis(self, given: highspy.HighsBasis) -> Basis:
+        num = self.trips.size
+        basic = np.array([status == highspy.HighsBasisStatus.kBasic for status in given.col_status], bool)
+        return Basis(basic[:num], self._columns[basic[num:]], list(given.row_status))
+
+    def _start_from(self, basis: Basis) -> None:
+        """Rotations that are not in the programme yet enter it."""
+        absent = basis.rotations[self._place[basis.rotations] < 0]
+        if absent.size:
+            self._add(absent)
+        basic = np.concatenate([basis.left_out, np.zeros(self._columns.size, bool)])
+        basic[self.trips.size + self._place[basis.rotations]] = True
+        statuses = highspy.HighsBasisStatus
+        given = highspy.HighsBasis()
+        given.col_status = [statuses.kBasic if b else statuses.kLower for b in basic.tolist()]
+        given.row_status = basis.rows
+        given.valid = True
+        self._highs.setBasis(given)
 
     @property
     def cutoff(self) -> float:
@@ -161,42 +225,47 @@ class Tree:
         """What a plan must cost less than to count as better; any cost while there is no plan."""
         return self.upper - 1e-9 * max(1.0, abs(self.upper)) if np.isfinite(self.upper) else np.inf
 
-    def run(self, most_nodes: int, stop: Callable[[], bool], accept: Callable[[float, Rotations], None]) -> Searched:
-        """Go on from the last call until the tree is empty, ``most_nodes`` are done or ``stop`` says so."""
+    def run(self, stop: Callable[[], bool], most_nodes: int = UNLIMITED, iterations: int = UNLIMITED) -> None:
+        """Go on until the tree is empty, has ``most_nodes``, so many more iterations are spent or ``stop`` says so."""
         counter, open_nodes, plunge = self._counter, self._open, self._plunge
-        while (open_nodes or plunge) and self.nodes < most_nodes and not stop():
-            known, _, decisions = plunge.pop() if plunge else heapq.heappop(open_nodes)
+        last = self.iterations + iterations
+        while (open_nodes or plunge) and self.nodes < most_nodes and self.iterations < last and not stop():
+            known, _, decisions, basis = node = plunge.pop() if plunge else heapq.heappop(open_nodes)
             if known > self.cutoff:
                 continue
             self.nodes += 1
-            bound, values = self._solve(decisions)
+            if basis is not None and basis is not self._at:
+                self._start_from(basis)
+            self._at = None
+            bound, values, optimal = self._solve(decisions)
+            if not optimal and stop():
+                open_nodes.append(node)  # nothing is known of it
+                heapq.heapify(open_nodes)
+                return
             bound = max(bound, known)
             if bound > self.cutoff:
                 continue
             shares = self._shares(values)
-            self._round(shares, accept)
+            self._round(shares)
             if bound > self.cutoff:
                 continue
             branch = self._choose(shares, bound)
             if branch is None:
                 continue
             trip, depot = branch
-            up = (bound, next(counter), (*decisions, (trip, depot, True)))
-            down = (bound, next(counter), (*decisions, (trip, depot, False)))
+            up, down = ((bound, next(counter), (*decisions, (trip, depot, done)), self._at) for done in (True, False))
             nearer, other = (up, down) if shares[depot, self._row[trip]] >= PLUNGE_UP else (down, up)
             heapq.heappush(open_nodes, other)
             plunge.append(nearer)
-        bounds = [node[0] for node in (*open_nodes, *plunge)]
-        bound = min([self.upper, *bounds])
-        return Searched(self.best, self.upper, bound, self.nodes)
 
-    def dive(self, stop: Callable[[], bool], accept: Callable[[float, Rotations], None]) -> None:
+    def dive(self, stop: Callable[[], bool]) -> Iterator[None]:
         """Decide the depots of a few more trips at a time, the surest first, and never look back."""
         decisions: tuple[Decision, ...] = ()
         while not stop():
-            bound, values = self._solve(decisions)
+            bound, values, _ = self._solve(decisions)
             shares = self._shares(values)
-            self._round(shares, accept)
+            self._round(shares)
+            yield
             surest = shares.max(axis=0)
             fractional = np.flatnonzero((surest > WHOLE) & (surest < 1.0 - WHOLE))
             if not fractional.size or bound > self.cutoff:
@@ -221,7 +290,7 @@ class Tree:
         np.add.at(shares, (np.repeat(self.pool.depot[columns], lengths), rows), np.repeat(taken, lengths))
         return shares
 
-    def _round(self, shares: Floats, accept: Callable[[float, Rotations], None]) -> None:
+    def _round(self, shares: Floats) -> None:
         """Give every trip to the depot that does most of it."""
         depot_of = np.full(self.pool.graph.num_trips, -1, np.int64)
         left_out = 1.0 - shares.sum(axis=0)
@@ -232,7 +301,6 @@ class Tree:
         cost += float(self._skip[skipped].sum())
         if cost < self._better:
             self.upper, self.best = cost, rotations
-            accept(cost, rotations)
 
     def _choose(self, shares: Floats, bound: float) -> tuple[int, int] | None:
         """
@@ -249,6 +317,7 @@ class Tree:
         kinds = np.unique(np.round(np.vstack([shares[:, places], depots]), 6), axis=1, return_index=True)[1]
         order = kinds[np.argsort(-fraction[depots[kinds], places[kinds]], kind="stable")][:CANDIDATES]
         basis = self._highs.getBasis()
+        self._at = self._basis(basis)
         best: tuple[float, int, int] | None = None
         for at in order:
             depot, trip = int(depots[at]), int(self.trips[places[at]])
@@ -277,9 +346,9 @@ class Tree:
         index, zeros = (self.trips.size + changed).astype(np.int32), np.zeros(changed.size)
         self._highs.changeColsBounds(changed.size, index, zeros, zeros)
         self._highs.setOptionValue("simplex_iteration_limit", TRIAL_ITERATIONS)
-        run_here(self._highs)
+        self._run()
         value = float(self._highs.getInfo().objective_function_value)
-        self._highs.setOptionValue("simplex_iteration_limit", 2**31 - 1)
+        self._highs.setOptionValue("simplex_iteration_limit", UNLIMITED)
         self._highs.changeColsBounds(changed.size, index, zeros, np.full(changed.size, highspy.kHighsInf))
         self._highs.setBasis(basis)
         return value

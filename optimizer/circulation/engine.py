@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from optimizer.circulation.enumerate import widest_rotations
 from optimizer.circulation.graph import Graph
 from optimizer.circulation.improve import Improver
 from optimizer.circulation.lagrangian import ascend, certified_bound
+from optimizer.circulation.lockstep import Lockstep
 from optimizer.circulation.pool import RotationPool
 from optimizer.circulation.problem import Circulated, Circulation
 from optimizer.circulation.start import first_prices, place_chains
@@ -32,7 +34,6 @@ PASSES = 150
 FIRST_LIMIT = 1e-5
 """Of the bound: the first limit of reduced costs tried."""
 ROTATIONS = 300_000
-ALL_NODES = 10**9
 
 
 def solve_circulation(problem: Circulation, options: SolveOptions) -> Circulated:
@@ -59,7 +60,6 @@ class _Engine:
         self.bound, self.cost = 0.0, np.inf
         self.plan: Rotations | None = None
         self.relaxed: float | None = None
-        self.assembler = Assembler(self.graph)
 
     @property
     def elapsed_s(self) -> float:
@@ -132,14 +132,26 @@ class _Engine:
             self.accept(cost, rotations)
 
     def _search(self, relaxed: Relaxed) -> None:
-        pool, limit = self._near(relaxed)
-        self._tree(pool, relaxed, limit).dive(self._enough, self.accept)
-        if self.plan is not None:
-            self._improve(relaxed)
-        if not self._enough():
+        """Lists of rotations as long as there is a wider one; the first mostly covers the gap once a plan is good."""
+        before = 0.0
+        while not self._enough():
             pool, limit = self._near(relaxed)
-            found = self._tree(pool, relaxed, limit).run(ALL_NODES, self._enough, self.accept)
-            self.raise_bound(min(found.bound, relaxed.bound + limit))
+            if limit <= before:
+                return
+            before = limit
+            tree = Tree(
+                pool, np.arange(self.graph.num_trips), self.graph.vehicles, relaxed.price, relaxed.depot_price, limit,
+                self.cost, self.step, Assembler(self.graph), self.left(),
+            )  # fmt: skip
+            lanes = Lockstep(tree, partial(self._improver, relaxed), self.plan, self._enough)
+            lanes.run(partial(self._note, lanes, relaxed.bound + limit))
+            self._note(lanes, relaxed.bound + limit)
+
+    def _note(self, lanes: Lockstep, most: float) -> None:
+        """Plan and bound of the search; the bound holds up to ``most``."""
+        if lanes.plan is not None:
+            self.accept(lanes.cost, lanes.plan)
+        self.raise_bound(min(lanes.bound, most))
 
     def _near(self, relaxed: Relaxed) -> tuple[RotationPool, float]:
         """All rotations a better plan can use, or as many as fit, and the limit up to which they are all."""
@@ -150,23 +162,10 @@ class _Engine:
     def _enough(self) -> bool:
         return self.stop() or self.done
 
-    def _tree(self, pool: RotationPool, relaxed: Relaxed, limit: float) -> Tree:
-        return Tree(
-            pool, np.arange(self.graph.num_trips), self.graph.vehicles, relaxed.price, relaxed.depot_price, limit,
-            self.cost, self.step, self.assembler, self.left(),
+    def _improver(self, relaxed: Relaxed, cost: float, plan: Rotations) -> Improver:
+        return Improver(
+            self.graph, relaxed.price, relaxed.depot_price, relaxed.bound, self.step, self.left(), cost, plan
         )  # fmt: skip
-
-    def _improve(self, relaxed: Relaxed) -> None:
-        assert self.plan is not None
-        while not self._enough():
-            before = self.cost
-            improver = Improver(
-                self.graph, relaxed.price, relaxed.depot_price, self.cost - relaxed.bound, self.step, self.assembler,
-                self.left(),
-            )  # fmt: skip
-            improver.run(self.plan, self._enough, lambda saved, plan: self.accept(self.cost - saved, plan))
-            if self.cost >= before:
-                return
 
     def _result(self, infeasible: bool = False) -> Circulated:
         if infeasible:

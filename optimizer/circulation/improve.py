@@ -7,7 +7,7 @@ ones no longer help, in the manner of variable neighbourhood search (Hansen and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +20,10 @@ from optimizer.circulation.problem import Floats
 from optimizer.models.family import SolveOptions
 
 NODES = 40
+ITERATIONS = 2_000
+"""Of one step."""
+ITERATIONS_TO_LIST = 1_000
+"""Simplex iterations that take as long as listing the rotations of a set of depots."""
 MOST_ROTATIONS = 15_000
 FIRST_LIMIT = 0.1
 SETS_OF_A_SIZE = 20
@@ -27,37 +31,49 @@ SETS_OF_A_SIZE = 20
 
 
 class Improver:
-    """Search around plans; ``gap`` bounds what rotations of a better plan can cost above the prices."""
+    """
+    Search around ``plan`` of ``cost``; between two steps both may be replaced by a better plan of other origin.
+
+    ``bound`` is that of the prices, so that the rotations of a better plan are within their difference.
+    """
 
     def __init__(
-        self, graph: Graph, price: Floats, depot_price: Floats, gap: float, step: float, assembler: Assembler,
-        options: SolveOptions,
+        self, graph: Graph, price: Floats, depot_price: Floats, bound: float, step: float,
+        options: SolveOptions, cost: float, plan: Rotations,
     ) -> None:  # fmt: skip
-        self.graph, self.price, self.depot_price, self.gap = graph, price, depot_price, gap
-        self.step, self.assembler, self.options = step, assembler, options
+        self.graph, self.price, self.depot_price, self.bound = graph, price, depot_price, bound
+        self.step, self.assembler, self.options = step, Assembler(graph), options
+        self.cost, self.plan = cost, plan
         self._rng = np.random.default_rng(options.seed)
+        self._in_vain: dict[tuple[int, ...], bytes] = {}
+        """Trips of sets of depots when they were last planned anew without gain."""
 
-    def run(self, plan: Rotations, stop: Callable[[], bool], accept: Callable[[float, Rotations], None]) -> Rotations:
-        """A plan that no set of depots tried improves; ``accept`` gets what is saved, and each better plan."""
+    def run(self, stop: Callable[[], bool]) -> Iterator[int]:
+        """
+        Improve the plan until no set of depots tried improves it.
+
+        Yields the simplex iterations of each short step, to be resumed or not.
+        """
         depots = self.graph.used_depots
-        for size in range(2, len(depots)):
-            in_vain = 0
-            while in_vain < SETS_OF_A_SIZE and not stop():
+        improved = True
+        while improved and not stop():
+            improved = False
+            for size in range(2, len(depots)):
                 sets = list(combinations(depots, size))
-                for at in self._rng.permutation(len(sets))[:SETS_OF_A_SIZE]:
-                    saved, better = self.round(plan, set(sets[at]), stop)
-                    in_vain += 1
-                    if saved > 0:
-                        plan, in_vain = better, 0
-                        accept(saved, plan)
-                    if stop() or in_vain >= SETS_OF_A_SIZE:
-                        break
-                if len(sets) <= SETS_OF_A_SIZE and in_vain >= len(sets):
-                    break
-        return plan
+                in_vain = 0
+                while in_vain < min(SETS_OF_A_SIZE, len(sets)):
+                    for at in self._rng.permutation(len(sets)):
+                        saved = yield from self._round(sets[at], stop)
+                        if stop():
+                            return
+                        in_vain = 0 if saved > 0 else in_vain + 1
+                        improved |= saved > 0
+                        if in_vain >= SETS_OF_A_SIZE:
+                            break
 
-    def round(self, plan: Rotations, depots: set[int], stop: Callable[[], bool]) -> tuple[float, Rotations]:
-        """Plan the trips of some depots, and those left out, anew; returns what it saves, and the plan."""
+    def _round(self, depots: tuple[int, ...], stop: Callable[[], bool]) -> Generator[int, None, float]:
+        """Plan the trips of some depots, and those left out, anew; returns what it saves."""
+        plan = self.plan
         graph = self.graph
         inside = np.ones(graph.num_trips, bool)
         vehicles = graph.vehicles.copy()
@@ -70,24 +86,35 @@ class Improver:
                 kept.append((depot, trips))
                 inside[list(trips)] = False
                 vehicles[depot] -= 1
+        if self._in_vain.get(depots) == inside.tobytes():
+            return 0.0
         skipped = inside.copy()
         for _, trips in freed:
             skipped[list(trips)] = False
         allowed = np.zeros((graph.num_depots, graph.num_trips), bool)
-        allowed[np.ix_(np.array(sorted(depots)), inside)] = True
-        first = max(1e-6 * abs(self.gap), FIRST_LIMIT * self.gap)
-        pool, limit = widest_rotations(graph, self.price, self.depot_price, first, self.gap, MOST_ROTATIONS, allowed)
+        allowed[np.ix_(np.array(depots), inside)] = True
+        gap = self.cost - self.bound
+        first = max(1e-6 * abs(gap), FIRST_LIMIT * gap)
+        pool, limit = widest_rotations(graph, self.price, self.depot_price, first, gap, MOST_ROTATIONS, allowed)
         if not pool.size:
-            return 0.0, plan
+            return 0.0
         cost = self._cost(freed) + float(graph.skip[skipped].sum())
         tree = Tree(
             pool, np.flatnonzero(inside), vehicles, self.price, self.depot_price, limit, cost, self.step,
             self.assembler, self.options,
         )  # fmt: skip
-        found = tree.run(NODES, stop, lambda *_: None)
-        if found.rotations is None:
-            return 0.0, plan
-        return cost - found.cost, kept + found.rotations
+        spent = -ITERATIONS_TO_LIST
+        while tree.open_nodes and tree.nodes < NODES and not stop():
+            tree.run(stop, NODES, ITERATIONS)
+            yield tree.iterations - spent
+            spent = tree.iterations
+        if tree.best is None:
+            if not stop():
+                self._in_vain[depots] = inside.tobytes()
+            return 0.0
+        if plan is self.plan:
+            self.cost, self.plan = self.cost + tree.upper - cost, kept + tree.best
+        return cost - tree.upper
 
     def _cost(self, rotations: Rotations) -> float:
         depot = np.array([k for k, _ in rotations], np.int64)
