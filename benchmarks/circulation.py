@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from optimizer.circulation.exact import solve_exact
 from optimizer.circulation.problem import Circulated
 from optimizer.circulation.verify import verify
 from optimizer.models.family import SolveOptions
+from optimizer.result import Progress
 
 LIMITS_S = {50: 20.0, 100: 20.0, 150: 20.0, 500: 300.0, 1000: 600.0}
 """Trips -> seconds."""
@@ -42,6 +44,7 @@ def run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks circulation", description=__doc__)
     parser.add_argument("--files", default="", help="names of files, comma-separated; all when blank")
     parser.add_argument("--time-limit", type=float, default=None, help="seconds a file; by size when not given")
+    parser.add_argument("--at", default="", help="seconds, comma-separated: the gap reached by then as well")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--record", action="store_true", help="write plans better than the published ones")
     parser.add_argument("--romsoc", action="store_true", help="locomotives of the ROMSOC files instead")
@@ -61,25 +64,31 @@ def run(argv: list[str]) -> None:
     if options.published:
         run_published(names, options.time_limit or 300.0, options.seed)
         return
-    run_files(names, options.time_limit, options.seed, options.record)
+    marks_s = [float(mark) for mark in options.at.split(",") if mark]
+    run_files(names, options.time_limit, options.seed, options.record, marks_s)
 
 
-def run_files(names: list[str], time_limit_s: float | None, seed: int, record: bool) -> None:
-    """The public files, one after another."""
+def run_files(
+    names: list[str], time_limit_s: float | None, seed: int, record: bool, marks_s: Sequence[float] = ()
+) -> None:
+    """The public files, one after another; gaps of the way at ``marks_s`` too."""
     rows: list[list[object]] = []
     for name in names:
         vehicles, matrix = read_file(DATA / f"{name}.inp.gz")
         problem = problem_of(vehicles, matrix)
         limit_s = time_limit_s or LIMITS_S[min((n for n in LIMITS_S if n >= problem.num_trips), default=1000)]
         begun_s = time.process_time()
-        found = solve_circulation(problem, SolveOptions(time_limit_s=limit_s, seed=seed))
+        way: list[Progress] = []
+        found = solve_circulation(problem, SolveOptions(time_limit_s=limit_s, seed=seed, on_progress=way.append))
         cpu_s = time.process_time() - begun_s
-        rows.append(_row(name, found, vehicles, matrix, cpu_s))
+        rows.append([*_row(name, found, vehicles, matrix, cpu_s), *(_gap_at(way, mark_s) for mark_s in marks_s)])
+        print(*rows[-1], sep="  ", flush=True)
         if found.plan is not None and (broken := verify(problem, found.plan, found.cost)):
             raise AssertionError(f"{name}: {broken[0]}")
         if record and found.plan is not None and found.cost < published()[name][1]:
             _record(name, found)
-    columns = ("file", "cost", "bound", "relaxation", "gap %", "without vehicles %", "published", "to it", "s", "CPU s")
+    columns = ("file", "cost", "bound", "relaxation", "gap %", "without vehicles %", "published", "to it", "s", "CPU s",
+               *(f"gap % at {mark_s:g} s" for mark_s in marks_s))  # fmt: skip
     print_table(f"Public files, seed {seed}", columns, rows)
 
 
@@ -147,6 +156,14 @@ def _row(name: str, found: Circulated, vehicles: object, matrix: object, cpu_s: 
         name, f"{cost:,.0f}", f"{found.bound:,.0f}", relaxed, "proved" if found.proved else f"{100 * gap / cost:.4f}",
         f"{100 * gap / without:.3f}", f"{best:,.0f}", f"{cost - best:+,.0f}", f"{found.runtime_s:.1f}", f"{cpu_s:.1f}",
     ]  # fmt: skip
+
+
+def _gap_at(way: list[Progress], seconds: float) -> str:
+    """Gap in % after so many seconds."""
+    reached = [step for step in way if step.elapsed_s <= seconds]
+    if not reached or reached[-1].cost is None or reached[-1].bound is None:
+        return "none"
+    return f"{100 * (1 - reached[-1].bound / reached[-1].cost):.4f}"
 
 
 def _record(name: str, found: Circulated) -> None:

@@ -3,7 +3,7 @@
 Once every trip has its depot, each depot is one assignment (:mod:`assemble`), so branching on pairs of trip and depot
 is enough. Nodes are linear programmes over rotations with cuts; rotations enter as their reduced costs turn negative.
 The tree plunges towards shares near one and otherwise takes the node of least bound. Every node is also rounded.
-Work is counted in simplex iterations, so that trees can be run in turns or side by side (:mod:`lockstep`).
+Work is counted in simplex iterations times rows, so that trees can be run side by side (:mod:`lockstep`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ DIVE_SHARE = 0.02
 LEFT_OUT_FACTOR = 20.0
 PLUNGE_UP = 0.5
 UNLIMITED = 2**31 - 1
+UNLIMITED_WORK = 2**62
+START_ITERATIONS = 100
+"""Simplex iterations that take as long as starting HiGHS from a basis."""
 Decision = tuple[int, int, bool]
 """Trip, depot, whether the trip is done by this depot."""
 
@@ -83,7 +86,7 @@ class Tree:
         self.pool, self.trips, self.vehicles = pool, trips, vehicles
         self.upper, self.step, self.assembler = upper, step, assembler
         self.best: Rotations | None = None
-        self.nodes = self.iterations = 0
+        self.nodes = self.work = 0
         self._price, self._options = price, options
         graph = pool.graph
         self._row = np.full(graph.num_trips, -1, np.int64)
@@ -123,7 +126,7 @@ class Tree:
         other = copy.copy(self)
         other._rises = {decision: list(rises) for decision, rises in self._rises.items()}
         other._open, other._plunge, other.assembler = [], [], Assembler(self.pool.graph)
-        other.nodes = other.iterations = 0
+        other.nodes = other.work = 0
         other._counter = itertools.count(1)
         other._start_programme()
         return other
@@ -194,7 +197,8 @@ class Tree:
 
     def _run(self) -> None:
         self._highs.run()
-        self.iterations += max(0, self._highs.getInfo().simplex_iteration_count)
+        iterations = max(0, self._highs.getInfo().simplex_iteration_count)
+        self.work += (START_ITERATIONS + iterations) * self._right.size
 
     def _basis(self, given: highspy.HighsBasis) -> Basis:
         num = self.trips.size
@@ -225,11 +229,11 @@ class Tree:
         """What a plan must cost less than to count as better; any cost while there is no plan."""
         return self.upper - 1e-9 * max(1.0, abs(self.upper)) if np.isfinite(self.upper) else np.inf
 
-    def run(self, stop: Callable[[], bool], most_nodes: int = UNLIMITED, iterations: int = UNLIMITED) -> None:
-        """Go on until the tree is empty, has ``most_nodes``, so many more iterations are spent or ``stop`` says so."""
+    def run(self, stop: Callable[[], bool], most_nodes: int = UNLIMITED, work: int = UNLIMITED_WORK) -> None:
+        """Go on until the tree is empty, has ``most_nodes``, so much more work is done or ``stop`` says so."""
         counter, open_nodes, plunge = self._counter, self._open, self._plunge
-        last = self.iterations + iterations
-        while (open_nodes or plunge) and self.nodes < most_nodes and self.iterations < last and not stop():
+        last = self.work + work
+        while (open_nodes or plunge) and self.nodes < most_nodes and self.work < last and not stop():
             known, _, decisions, basis = node = plunge.pop() if plunge else heapq.heappop(open_nodes)
             if known > self.cutoff:
                 continue

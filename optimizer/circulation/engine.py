@@ -151,7 +151,10 @@ class _Engine:
         """Plan and bound of the search; the bound holds up to ``most``."""
         if lanes.plan is not None:
             self.accept(lanes.cost, lanes.plan)
+        before = self.bound
         self.raise_bound(min(lanes.bound, most))
+        if self.bound > before:
+            self.tell()
 
     def _near(self, relaxed: Relaxed) -> tuple[RotationPool, float]:
         """All rotations a better plan can use, or as many as fit, and the limit up to which they are all."""

@@ -20,10 +20,9 @@ from optimizer.circulation.problem import Floats
 from optimizer.models.family import SolveOptions
 
 NODES = 40
-ITERATIONS = 2_000
-"""Of one step."""
-ITERATIONS_TO_LIST = 1_000
-"""Simplex iterations that take as long as listing the rotations of a set of depots."""
+STEP_WORK = 500_000
+LISTING_WORK = 100_000
+"""Work as of trees that takes as long as listing the rotations of a set of depots."""
 MOST_ROTATIONS = 15_000
 FIRST_LIMIT = 0.1
 SETS_OF_A_SIZE = 20
@@ -52,7 +51,7 @@ class Improver:
         """
         Improve the plan until no set of depots tried improves it.
 
-        Yields the simplex iterations of each short step, to be resumed or not.
+        Yields the work of each short step, to be resumed or not.
         """
         depots = self.graph.used_depots
         improved = True
@@ -103,11 +102,11 @@ class Improver:
             pool, np.flatnonzero(inside), vehicles, self.price, self.depot_price, limit, cost, self.step,
             self.assembler, self.options,
         )  # fmt: skip
-        spent = -ITERATIONS_TO_LIST
+        spent = -LISTING_WORK
         while tree.open_nodes and tree.nodes < NODES and not stop():
-            tree.run(stop, NODES, ITERATIONS)
-            yield tree.iterations - spent
-            spent = tree.iterations
+            tree.run(stop, NODES, STEP_WORK)
+            yield tree.work - spent
+            spent = tree.work
         if tree.best is None:
             if not stop():
                 self._in_vain[depots] = inside.tobytes()

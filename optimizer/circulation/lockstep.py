@@ -2,7 +2,8 @@
 
 The first lane is branch and bound over all rotations near the prices. The second dives for a first plan, improves it
 (:mod:`improve`), and when no neighbourhood helps any more takes half of the tree. Lanes tell each other of plans only
-at the barriers, and work is counted in simplex iterations, so that the outcome does not depend on the faster thread.
+at the barriers, and work is counted in simplex iterations times rows, so that the outcome does not depend on which
+thread is faster.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from optimizer.circulation.assemble import Rotations
 from optimizer.circulation.branch import Tree
 from optimizer.circulation.improve import Improver
 
-QUANTUM = 4_000
-"""Simplex iterations of a lane between barriers."""
+QUANTUM = 2_500_000
+"""Work of a lane between barriers: half a second or so."""
 UNEVEN = 4
 """Nodes are dealt anew when one tree has more than so many times as many as the other."""
 SAME = 1e-9
@@ -67,15 +68,15 @@ class Lockstep:
                     self._balance()
 
     def _branch(self, tree: Tree) -> Iterator[int]:
-        tree.run(self._stop, iterations=QUANTUM)
+        tree.run(self._stop, work=QUANTUM)
         yield QUANTUM
 
     def _find(self) -> Iterator[int]:
-        """Iterations of each step of diving and improving."""
-        spent = self._diver.iterations
+        """Work of each step of diving and improving."""
+        spent = self._diver.work
         for _ in self._diver.dive(self._stop):
-            yield self._diver.iterations - spent
-            spent = self._diver.iterations
+            yield self._diver.work - spent
+            spent = self._diver.work
         cost, plan = self.cost, self.plan
         if self._diver.best is not None and self._diver.upper <= cost:
             cost, plan = self._diver.upper, self._diver.best
@@ -107,8 +108,8 @@ def _advance(lane: Iterator[int]) -> bool:
     """Run a lane for its quantum; whether it came to its end."""
     highspy.Highs.resetThreadScheduler(False)
     spent = 0
-    for iterations in lane:
-        spent += iterations
+    for work in lane:
+        spent += work
         if spent >= QUANTUM:
             return False
     return True
