@@ -8,7 +8,6 @@ While prices move, only the links near cheap rotations are looked at; :func:`cer
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +44,8 @@ def ascend(graph: Graph, price: Floats, upper: float, passes: int, stop: Callabl
             break
         price = np.minimum(np.round(price * scale) / scale, graph.skip)
         value, covered = float(price.sum()), np.zeros(graph.num_trips)
-        for k, found, rotations in _flows(graph, price, scale, filtered=True):
+        for k in graph.used_depots:
+            found, rotations = _depot_flow(graph, k, price, scale, filtered=True)
             value += found
             for trips in rotations:
                 covered[list(trips)] += 1
@@ -70,7 +70,7 @@ def certified_bound(graph: Graph, price: Floats) -> float:
     """A bound on every plan from trip prices: costs rounded down to whole units, all links looked at."""
     scale = _scale(graph)
     price = np.minimum(price, graph.skip)
-    flows = sum(found for _, found, _ in _flows(graph, price, scale, filtered=False))
+    flows = sum(_depot_flow(graph, k, price, scale, filtered=False)[0] for k in graph.used_depots)
     slack = 4 * ROUNDING * graph.num_trips / scale
     return float(price.sum() + flows - slack)
 
@@ -79,14 +79,6 @@ def _scale(graph: Graph) -> float:
     parts = (graph.pull_out, graph.pull_in, graph.service, graph.link_cost)
     largest = max((float(part[np.isfinite(part)].max(initial=1.0)) for part in parts), default=1.0)
     return 10.0 ** np.floor(np.log10(COST_RANGE / (4 * largest * max(1, graph.num_trips))))
-
-
-def _flows(graph: Graph, price: Floats, scale: float, filtered: bool) -> list[tuple[int, float, list[tuple[int, ...]]]]:
-    """Depot, cost and rotations of each depot's flow; two at a time, since they release the interpreter lock."""
-    depots = graph.used_depots
-    with ThreadPoolExecutor(2) as workers:
-        found = list(workers.map(lambda k: _depot_flow(graph, k, price, scale, filtered), depots))
-    return [(k, *flow) for k, flow in zip(depots, found, strict=True)]
 
 
 def _depot_flow(
