@@ -4,8 +4,8 @@
 2. Column generation to the optimum of the linear relaxation (:mod:`columns`).
 3. Every rotation within a limit of its prices (:mod:`enumerate`); a plan with any other costs more than bound plus
    limit, so that bounds of the search below hold up to there.
-4. Branch and bound over these for a first plan, neighbourhoods of it, branch and bound to the end
-   (:mod:`branch`, :mod:`improve`). The limit follows the plan: once it covers the gap, the search proves the optimum.
+4. Branch and bound over these (:mod:`branch`) beside a first plan and neighbourhoods of it (:mod:`improve`), on two
+   threads in lockstep (:mod:`lockstep`). Once the limit covers the gap, the search proves the optimum.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Lockstep:
                 lanes = [self._branch(tree) for tree in self._trees]
                 if len(lanes) == 1:
                     lanes.append(finder)
-                *_, ended = workers.map(_advance, lanes)
+                *_, ended = workers.map(advance, lanes)
                 self._exchange()
                 at_barrier()
                 if len(self._trees) == 1 and ended:
@@ -104,8 +104,8 @@ class Lockstep:
             self._trees[0].deal(self._trees[1])
 
 
-def _advance(lane: Iterator[int]) -> bool:
-    """Run a lane for its quantum; whether it came to its end."""
+def advance(lane: Iterator[int]) -> bool:
+    """Run a lane for its quantum; whether it came to its end. The trees within run HiGHS with one thread."""
     highspy.Highs.resetThreadScheduler(False)
     spent = 0
     for work in lane:

@@ -14,7 +14,7 @@ from optimizer.circulation.engine import solve_circulation
 from optimizer.circulation.enumerate import enumerate_rotations
 from optimizer.circulation.exact import solve_exact
 from optimizer.circulation.graph import Graph
-from optimizer.circulation.lockstep import _advance
+from optimizer.circulation.lockstep import advance
 from optimizer.circulation.problem import Circulation
 from optimizer.circulation.start import first_prices
 from optimizer.circulation.verify import verify
@@ -51,7 +51,7 @@ def tree_of(problem: Circulation, upper: float) -> tuple[Tree, float]:
 
 
 def run(tree: Tree, most_nodes: int) -> None:
-    _advance(iter(lambda: tree.run(lambda: False, most_nodes) or 2**62, None))
+    advance(iter(lambda: tree.run(lambda: False, most_nodes) or 2**62, None))
 
 
 @pytest.mark.parametrize(("seed", "trips", "depots"), [(0, 30, 3), (3, 40, 3), (4, 40, 4)])
@@ -93,7 +93,7 @@ def test_a_node_that_was_stopped_is_still_open() -> None:
     tree, _ = tree_of(problem, best + 1)
     tree._programme._highs.setOptionValue("simplex_iteration_limit", 1)
     asked = itertools.count()
-    _advance(iter(lambda: tree.run(lambda: next(asked) > 0) or 2**62, None))
+    advance(iter(lambda: tree.run(lambda: next(asked) > 0) or 2**62, None))
     assert tree.bound <= best
     assert len(tree.open_nodes) == 1
     tree._programme._highs.setOptionValue("simplex_iteration_limit", 2**31 - 1)
