@@ -15,11 +15,12 @@ from optimizer.data.scenario import apply_scenario
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
-from optimizer.models.rolling_stock.wagons.bounds import Bounds
-from optimizer.models.rolling_stock.wagons.flows import SCALE, TypeNetworks
+from optimizer.models.rolling_stock.wagons.bounds import Bounds, Prices, Tolled
+from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows, TypeNetworks
 from optimizer.models.rolling_stock.wagons.insertion import Insertion, mend
 from optimizer.models.rolling_stock.wagons.layout import Layout, lay_out
 from optimizer.models.rolling_stock.wagons.moves import wagon_moves
+from optimizer.models.rolling_stock.wagons.relieving import _relieve, _turn_back, _unload, stand_still
 from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, settle
 from optimizer.models.rolling_stock.wagons.rounding import breaks_rules, round_loads, route_all, route_tolled
 from optimizer.models.rolling_stock.wagons.ways_kernels import shortest
@@ -163,9 +164,7 @@ def test_loads_routed_at_once_become_a_plan_that_keeps_the_rules(seed: int) -> N
     tolled = bounds.tolled(link_usd, yard_usd)
     found, flows = route_tolled(TypeNetworks(layout, layout.possible), wagons, tolled)
     insertion = Insertion(layout, layout.possible, idle=False)
-    if not insertion.take(found, flows, layout.possible, tolled, prices):
-        assert flows.missing.any() or (insertion.flow.free < 0).any()
-        return
+    assert insertion.take(found, flows, layout.possible, tolled, prices)
     assert not breaks_rules(layout, insertion.plan())
     assert not arcs_out_of_kilter(insertion)
     tight = insertion.plan().usd
@@ -176,31 +175,82 @@ def test_loads_routed_at_once_become_a_plan_that_keeps_the_rules(seed: int) -> N
     assert insertion.plan().usd <= tight + 1e-6
 
 
-def test_loads_that_would_stay_in_a_full_yard_are_left_behind() -> None:
-    """Three wagons could carry grain to Beta on the last days, from where none gets away; Beta takes one."""
+def grain_line(
+    more: dict[str, Any], links: list[tuple[str, str, dict[str, Any]]], order: dict[str, Any], days: int
+) -> Layout:
+    """Stations Alpha, Beta and Gamma with links of one day, three hoppers, one order of 180 t."""
     rows: dict[str, Any] = {
         "nodes": [
-            {"node_id": "a", "name": "Alpha", "country": "KZ", "lat": 0, "lon": 0},
-            {"node_id": "b", "name": "Beta", "country": "KZ", "lat": 0, "lon": 1, "yard_capacity_wagons": 1},
+            {"node_id": node, "name": name, "country": "KZ", "lat": 0, "lon": at} | more.get(node, {})
+            for at, (node, name) in enumerate((("a", "Alpha"), ("b", "Beta"), ("c", "Gamma")))
         ],
-        "links": [{"link_id": "ab", "from_node": "a", "to_node": "b", "mode": "rail", "gauge_mm": 1520,
-                   "length_km": 480, "speed_kmh": 20}],
+        "links": [
+            {"link_id": one + two, "from_node": one, "to_node": two, "mode": "rail", "gauge_mm": 1520,
+             "length_km": 480, "speed_kmh": 20} | limits for one, two, limits in links
+        ],
         "commodities": [{"commodity_id": "grain", "name": "Grain", "cargo_form": "hopper", "value_usd_per_t": 100}],
         "wagons": [{"wagon_id": "hop", "gauges_mm": "1520", "wagon_type": "hopper", "payload_t": 70,
                     "typical_load_t": 60, "tare_t": 20, "length_m": 14, "hire_usd_per_day": 50}],
         "wagon_suits": [{"wagon_id": "hop", "commodity_id": "grain"}],
-        "fleet": [{"fleet_id": "f", "type_id": "hop", "node_id": "a", "gauge_mm": 1520, "units": 3}],
-        "orders": [{"order_id": "o", "origin": "a", "destination": "b", "commodity_id": "grain", "quantity_t": 180,
-                    "release_day": 1, "due_day": 2, "unserved_usd_per_t": 100}],
+        "fleet": [{"fleet_id": "f", "type_id": "hop", "node_id": more["fleet"], "gauge_mm": 1520, "units": 3}],
+        "orders": [{"order_id": "o", "commodity_id": "grain", "quantity_t": 180, "unserved_usd_per_t": 100} | order],
     }  # fmt: skip
-    config = {"horizon": {"days": 3}, "rolling_stock": {"load_unload_days": 0, "hire_allowed": False}}
-    layout = lay_out(wagon_moves(RollingStock(corridor_from_rows(rows, config))))
+    config = {"horizon": {"days": days}, "rolling_stock": {"load_unload_days": 0, "hire_allowed": False}}
+    return lay_out(wagon_moves(RollingStock(corridor_from_rows(rows, config))))
+
+
+def routed_plan(layout: Layout, wagons: np.ndarray) -> tuple[Insertion, np.ndarray, Flows, Tolled, Prices]:
+    """Loads routed whatever room there is, and a plan to take them over."""
     bounds = Bounds(layout)
-    tolled = bounds.tolled(np.zeros((len(layout.link_limit), layout.days)), np.zeros((1, layout.days)))
-    wagons = np.where(layout.choice_day == 1, 3, 0)
+    links, yards = np.zeros((len(layout.link_limit), layout.days)), np.zeros((len(layout.yard_room), layout.days))
+    tolled = bounds.tolled(links, yards)
     found, flows = route_tolled(TypeNetworks(layout, layout.possible), wagons, tolled)
-    insertion = Insertion(layout, layout.possible, idle=False)
-    assert insertion.take(found, flows, layout.possible, tolled, bounds.prices(np.zeros(layout.num_states)))
+    prices = bounds.prices(np.zeros(layout.num_states))
+    return Insertion(layout, layout.possible, idle=False), found, flows, tolled, prices
+
+
+ONE_A_DAY = {"capacity_trains_per_day": 1, "max_train_wagons": 1}
+
+
+def test_empty_wagons_turn_back_from_a_full_link_with_the_loads_that_wait_for_them() -> None:
+    """Three wagons would have to leave Beta on the first day, over a link that takes one, to load at Alpha."""
+    order = {"origin": "a", "destination": "c", "release_day": 1, "due_day": 1}
+    layout = grain_line({"fleet": "b"}, [("b", "a", ONE_A_DAY), ("a", "c", {})], order, days=4)
+    plan, found, flows, tolled, prices = routed_plan(layout, np.full(len(layout.choice_usd), 3))
+    assert found.sum() == 3
+    assert not flows.missing.any()
+    plan.charge(tolled)
+    plan.put(found, flows, prices.value)
+    assert _relieve(plan, never)  # there is no other way
+    assert not _unload(plan, prices, never)  # no load passes the link
+    assert _turn_back(plan, never)
+    assert plan.plan().wagons.sum() == 1
+    assert not breaks_rules(layout, plan.plan())
+
+
+def test_types_without_room_stay_where_they_are() -> None:
+    """Whatever is too full, the plan keeps every rule, and loads that still can be carried are put on again."""
+    order = {"origin": "a", "destination": "c", "release_day": 1, "due_day": 1}
+    layout = grain_line({"fleet": "b"}, [("b", "a", ONE_A_DAY), ("a", "c", {})], order, days=4)
+    plan, found, flows, _, prices = routed_plan(layout, np.full(len(layout.choice_usd), 3))
+    plan.put(found, flows, prices.value)
+    assert (plan.flow.free < 0).any()
+    assert stand_still(plan, flows.missing, never).all()
+    assert not plan.plan().wagons.any()
+    assert not breaks_rules(layout, plan.plan())
+    plan.mend()
+    plan.load(found, never)
+    assert plan.plan().wagons.sum() == 1
+    assert not breaks_rules(layout, plan.plan())
+    assert not stand_still(plan, flows.missing, lambda: True).any()
+
+
+def test_loads_that_would_stay_in_a_full_yard_are_left_behind() -> None:
+    """Three wagons could carry grain to Beta on the last days, from where none gets away; Beta takes one."""
+    order = {"origin": "a", "destination": "b", "release_day": 1, "due_day": 2}
+    layout = grain_line({"fleet": "a", "b": {"yard_capacity_wagons": 1}}, [("a", "b", {})], order, days=3)
+    insertion, found, flows, tolled, prices = routed_plan(layout, np.where(layout.choice_day == 1, 3, 0))
+    assert insertion.take(found, flows, layout.possible, tolled, prices)
     assert insertion.plan().wagons.sum() == 1
     assert not breaks_rules(layout, insertion.plan())
     assert not arcs_out_of_kilter(insertion)

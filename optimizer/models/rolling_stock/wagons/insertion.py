@@ -21,19 +21,19 @@ from optimizer.models.rolling_stock.wagons.insertion_kernels import (
     improve_orders,
     load_all,
     supply_all,
-    unload,
 )
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
-from optimizer.models.rolling_stock.wagons.mending_kernels import change, mend_sites, relieve, settle_values
+from optimizer.models.rolling_stock.wagons.mending_kernels import mend_sites, settle_values
 from optimizer.models.rolling_stock.wagons.programme import yard_use
+from optimizer.models.rolling_stock.wagons.relieving import relieve_all, stand_still
 from optimizer.models.rolling_stock.wagons.residual import WIDE_STATES, empty_flow, network, taken, whole
-from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, NIGHT, RUN, Flow, Network
-from optimizer.models.rolling_stock.wagons.rounding import WholePlan, drop_from_link
+from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, Flow, Network
+from optimizer.models.rolling_stock.wagons.rounding import WholePlan
 
 BATCH = 100
 """Orders or loaded runs between two looks at the clock."""
-SITES, SLOTS, MENDING_ROUNDS = 20, 200, 100
-"""Sites, and yards and links by day, between two looks at the clock while flows are mended; rounds over all of them."""
+SITES, MENDING_ROUNDS = 20, 100
+"""Sites between two looks at the clock while flows are mended; rounds over all of them."""
 LEAST_GAIN_USD = 0.01
 SETTLING_SWEEPS = 300
 """Sweeps over the days in which values follow new flows; searches do the rest."""
@@ -88,13 +88,14 @@ class Insertion:
         """
         flow = self.flow
         self.charge(tolled)
-        self._put(wagons, flows, prices.value)
+        self.put(wagons, flows, prices.value)
         settle_values(self.net, flow, np.ascontiguousarray(known[self.moves].T), SETTLING_SWEEPS)
-        if flows.missing.any():
-            return False
-        if self._relieve(over) and not (self._unload(prices, over) or self._turn_back(over) or self._leave_out(over)):
+        wanted, relieved = wagons, not flows.missing.any() and relieve_all(self, prices, over)
+        if not relieved and not (still := stand_still(self, flows.missing, over)).any():
             return False
         self.mend(over)
+        if not relieved:
+            self.load(np.where(still[self.layout.choice_type], wanted, 0), over)
         return True
 
     def resume(self, wagons: Array, flows: Flows, value: Array, over: Callable[[], bool] = lambda: False) -> None:
@@ -102,7 +103,7 @@ class Insertion:
 
         Only without a plan so far (``idle=False``).
         """
-        self._put(wagons, flows, value)
+        self.put(wagons, flows, value)
         possible = np.ascontiguousarray(self.layout.possible[self.moves].T)
         if not settle_values(self.net, self.flow, possible, SETTLING_SWEEPS):
             self.mend(over)
@@ -160,7 +161,7 @@ class Insertion:
         """Bring all flows back to least cost."""
         mend(self.net, self.flow, over)
 
-    def _put(self, wagons: Array, flows: Flows, value: Array) -> None:
+    def put(self, wagons: Array, flows: Flows, value: Array) -> None:
         """Take loads, flows and values over, and fill rooms with them."""
         lay, flow, net = self.layout, self.flow, self.net
         flow.wagons[:], flow.run[:], flow.hired[:], flow.stand[:] = (
@@ -183,69 +184,6 @@ class Insertion:
             np.add.at(flow.closed[on_day], net.user[net.user_start[at] : net.user_start[at + 1]], 1)
         in_yard = yard_use(lay, flow.stand).astype(np.int64)
         flow.free[use.size :] -= in_yard.ravel()
-
-    def _relieve(self, over: Callable[[], bool]) -> int:
-        left = 0
-        for low in range(0, len(self.flow.free), SLOTS):
-            if over():
-                return 1
-            left += relieve(self.net, self.flow, low, min(len(self.flow.free), low + SLOTS))
-        return left
-
-    def _unload(self, prices: Prices, over: Callable[[], bool]) -> bool:
-        """Take the loads that pay least off links that are too full; whether none, and no yard, stays so."""
-        flow, full = self.flow, self.too_full()[0]
-        for link, day in zip(*np.nonzero(full), strict=True):
-            if over():
-                return False
-            wagons, slot = flow.wagons.copy(), link * self.layout.days + day
-            drop_from_link(self.layout, wagons, prices, int(link), int(day), -flow.free[slot] / 1000)
-            for choice in np.flatnonzero(wagons < flow.wagons):
-                while (many := flow.wagons[choice] - wagons[choice]) > 0:
-                    if not unload(self.net, flow, int(choice), int(many), FAR - 1):
-                        break
-        return not (flow.free < 0).any()
-
-    def _turn_back(self, over: Callable[[], bool]) -> bool:
-        """Take empty wagons off links and out of yards that are too full, with the loads that wait for them."""
-        net, flow, days = self.net, self.flow, self.layout.days
-        for slot in np.flatnonzero(flow.free < 0):
-            place, day = divmod(int(slot), days)
-            kind, some = NIGHT, np.flatnonzero(net.yard == slot - day)
-            if place < len(self.layout.link_limit):
-                kind, some = RUN, net.user[net.user_start[place] : net.user_start[place + 1]]
-            for each in some:
-                state = int(net.origin[each] if kind == RUN else each) * days + day
-                last = len(flow.stand) + int(net.kind[each]) if kind == NIGHT and day + 1 == days else state + 1
-                head = int(net.to[each]) * days + day + int(net.length[each]) if kind == RUN else last
-                amount = flow.run[day, each] if kind == RUN else flow.stand[state]
-                while flow.free[slot] < 0 and amount > 0 and not over():
-                    change(net, flow, kind, int(each), state, -1)
-                    amount -= 1
-                    left, _ = self.carry(state, head, 1)
-                    if left:
-                        change(net, flow, kind, int(each), state, 1)
-                        break
-        return not (flow.free < 0).any()
-
-    def _leave_out(self, over: Callable[[], bool]) -> bool:
-        """Give up loads whose wagons then stand to the end in a yard that is too full, the last ones first."""
-        net, flow, days = self.net, self.flow, self.layout.days
-        for slot in np.flatnonzero(flow.free < 0):
-            day = int(slot) % days
-            for site in np.flatnonzero(net.yard == slot - day):
-                first, end = int(site) * days, self.layout.num_states + int(net.kind[site])
-                coming = np.flatnonzero((flow.wagons > 0) & (net.head >= first) & (net.head <= first + day))
-                for choice in coming[np.argsort(-net.head[coming], kind="stable")]:
-                    nights = range(int(net.head[choice]), first + days)
-                    while flow.free[slot] < 0 and flow.wagons[choice] and flow.stand[nights].all() and not over():
-                        for state in nights:
-                            change(net, flow, NIGHT, int(site), state, -1)
-                        if not give_up(net, flow, int(choice), end):
-                            for state in nights:
-                                change(net, flow, NIGHT, int(site), state, 1)
-                            break
-        return not (flow.free < 0).any()
 
     def load(self, wagons: Array, over: Callable[[], bool]) -> None:
         """Put wagons on loaded runs (c,) by day of departure, as far as they can come."""
