@@ -20,7 +20,7 @@ from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows, TypeNetwor
 from optimizer.models.rolling_stock.wagons.insertion import Insertion, mend
 from optimizer.models.rolling_stock.wagons.layout import Layout, lay_out
 from optimizer.models.rolling_stock.wagons.moves import wagon_moves
-from optimizer.models.rolling_stock.wagons.relieving import _relieve, _turn_back, _unload, stand_still
+from optimizer.models.rolling_stock.wagons.relieving import _relieve, _turn_back, _unload, stand_still, take
 from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, settle
 from optimizer.models.rolling_stock.wagons.rounding import breaks_rules, round_loads, route_all, route_tolled
 from optimizer.models.rolling_stock.wagons.ways_kernels import shortest
@@ -164,7 +164,7 @@ def test_loads_routed_at_once_become_a_plan_that_keeps_the_rules(seed: int) -> N
     tolled = bounds.tolled(link_usd, yard_usd)
     found, flows = route_tolled(TypeNetworks(layout, layout.possible), wagons, tolled)
     insertion = Insertion(layout, layout.possible, idle=False)
-    assert insertion.take(found, flows, layout.possible, tolled, prices)
+    assert take(insertion, found, flows, layout.possible, tolled, prices)
     assert not breaks_rules(layout, insertion.plan())
     assert not arcs_out_of_kilter(insertion)
     tight = insertion.plan().usd
@@ -228,6 +228,16 @@ def test_empty_wagons_turn_back_from_a_full_link_with_the_loads_that_wait_for_th
     assert not breaks_rules(layout, plan.plan())
 
 
+def test_no_wagon_comes_out_of_nowhere_however_much_its_loads_save() -> None:
+    """Four wagons would save 24,000 USD each; there are three."""
+    order = {"origin": "a", "destination": "c", "release_day": 0, "due_day": 0}
+    order |= {"quantity_t": 240, "unserved_usd_per_t": 400}
+    layout = grain_line({"fleet": "a"}, [("a", "c", {})], order, days=4)
+    _, found, flows, _, _ = routed_plan(layout, np.full(len(layout.choice_usd), 4))
+    assert found.sum() == 3
+    assert not flows.missing.any()
+
+
 def test_types_without_room_stay_where_they_are() -> None:
     """Whatever is too full, the plan keeps every rule, and loads that still can be carried are put on again."""
     order = {"origin": "a", "destination": "c", "release_day": 1, "due_day": 1}
@@ -250,7 +260,7 @@ def test_loads_that_would_stay_in_a_full_yard_are_left_behind() -> None:
     order = {"origin": "a", "destination": "b", "release_day": 1, "due_day": 2}
     layout = grain_line({"fleet": "a", "b": {"yard_capacity_wagons": 1}}, [("a", "b", {})], order, days=3)
     insertion, found, flows, tolled, prices = routed_plan(layout, np.where(layout.choice_day == 1, 3, 0))
-    assert insertion.take(found, flows, layout.possible, tolled, prices)
+    assert take(insertion, found, flows, layout.possible, tolled, prices)
     assert insertion.plan().wagons.sum() == 1
     assert not breaks_rules(layout, insertion.plan())
     assert not arcs_out_of_kilter(insertion)

@@ -15,8 +15,8 @@ from optimizer.models.rolling_stock.wagons.layout import Array, Layout
 
 SCALE = 1000
 """Cost units a USD."""
-FAR_USD = 20_000.0
-"""Price of a wagon out of nowhere, and of one too many in a yard; never worth it."""
+FAR_USD, MOST_FAR_USD = 20_000.0, 1e10
+"""Price of a wagon out of nowhere, and of one too many in a yard, beside all that it could save by a load a day."""
 MANY = 10**7
 
 
@@ -57,6 +57,8 @@ class TypeNetworks:
         self.choice, kinds = choice_order, lay.choice_type[choice_order]
         self.first_choice = np.searchsorted(kinds, np.arange(len(lay.load_t) + 1))
         self.first_site = np.searchsorted(lay.site_type, np.arange(len(lay.load_t) + 1))
+        saved = lay.unserved_usd[lay.choice_order] * lay.load_t[lay.choice_type]
+        self.far_usd = min(FAR_USD + lay.days * float(saved.max(initial=0.0)), MOST_FAR_USD)
 
     def route(
         self,
@@ -115,7 +117,7 @@ class TypeNetworks:
         # Out of nowhere, and over the room of a yard.
         tails += [np.full(count, count), state]
         heads += [state, after]
-        costs += [np.full(count, FAR_USD), FAR_USD + nights_usd]
+        costs += [np.full(count, self.far_usd), self.far_usd + nights_usd]
         rooms += [np.full(count, MANY), np.full(count, MANY if night_room is not None else 0)]
         fixed = choices[low[choices] > 0]
         supply = lay.supply[base : base + count].copy()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optimizer.models.rolling_stock.wagons.bounds import Prices, Tolled
+from optimizer.models.rolling_stock.wagons.bounds import Tolled
 from optimizer.models.rolling_stock.wagons.bounds_kernels import raise_values
 from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows, plan_usd
 from optimizer.models.rolling_stock.wagons.insertion_kernels import (
@@ -25,7 +25,6 @@ from optimizer.models.rolling_stock.wagons.insertion_kernels import (
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.wagons.mending_kernels import mend_sites, settle_values
 from optimizer.models.rolling_stock.wagons.programme import yard_use
-from optimizer.models.rolling_stock.wagons.relieving import relieve_all, stand_still
 from optimizer.models.rolling_stock.wagons.residual import WIDE_STATES, empty_flow, network, taken, whole
 from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, Flow, Network
 from optimizer.models.rolling_stock.wagons.rounding import WholePlan
@@ -55,7 +54,7 @@ class Insertion:
     moves
         Numbers of the empty moves to look at, in order; None: all.
     idle
-        False: no plan yet, for :meth:`take`.
+        False: no plan yet, for :func:`relieving.take` or :meth:`resume`.
     """
 
     def __init__(self, layout: Layout, possible: Array, moves: Array | None = None, idle: bool = True) -> None:
@@ -66,37 +65,6 @@ class Insertion:
         thousandths = [layout.load_t[layout.choice_type], layout.quantity_t, layout.most_t, layout.unserved_usd]
         self.farthest_usd, self.patience = WIDE if layout.num_states <= WIDE_STATES else NARROW
         self._orders = [layout.choice_start, *(np.rint(a * 1000).astype(np.int64) for a in thousandths)]
-
-    def take(
-        self,
-        wagons: Array,
-        flows: Flows,
-        known: Array,
-        tolled: Tolled,
-        prices: Prices,
-        over: Callable[[], bool] = lambda: False,
-    ) -> bool:
-        """
-        Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
-
-        Empty wagons first, whatever way they then go; loads that pay least are given up where that is not enough.
-        Only without a plan so far (``idle=False``). The flows cost least among those on ``known`` empty runs (e, days).
-
-        Returns
-        -------
-        Whether every rule is kept; the plan is of no use otherwise.
-        """
-        flow = self.flow
-        self.charge(tolled)
-        self.put(wagons, flows, prices.value)
-        settle_values(self.net, flow, np.ascontiguousarray(known[self.moves].T), SETTLING_SWEEPS)
-        wanted, relieved = wagons, not flows.missing.any() and relieve_all(self, prices, over)
-        if not relieved and not (still := stand_still(self, flows.missing, over)).any():
-            return False
-        self.mend(over)
-        if not relieved:
-            self.load(np.where(still[self.layout.choice_type], wanted, 0), over)
-        return True
 
     def resume(self, wagons: Array, flows: Flows, value: Array, over: Callable[[], bool] = lambda: False) -> None:
         """Begin with a plan that keeps every rule, its flows optimal or brought there; ``value`` (states,) is near.

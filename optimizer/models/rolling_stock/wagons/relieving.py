@@ -7,25 +7,53 @@ those that stay to the end in a full yard. Types that even so stand or pass wher
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.models.rolling_stock.wagons.bounds import Prices
+from optimizer.models.rolling_stock.wagons.bounds import Prices, Tolled
 from optimizer.models.rolling_stock.wagons.flows import SCALE, Flows
+from optimizer.models.rolling_stock.wagons.insertion import SETTLING_SWEEPS, Insertion
 from optimizer.models.rolling_stock.wagons.insertion_kernels import give_up, unload
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
-from optimizer.models.rolling_stock.wagons.mending_kernels import change, relieve
+from optimizer.models.rolling_stock.wagons.mending_kernels import change, relieve, settle_values
 from optimizer.models.rolling_stock.wagons.programme import link_use, yard_use
 from optimizer.models.rolling_stock.wagons.residual import empty_flow
 from optimizer.models.rolling_stock.wagons.residual_kernels import FAR, NIGHT, RUN
 from optimizer.models.rolling_stock.wagons.rounding import SPARE, drop_from_link
 
-if TYPE_CHECKING:
-    from optimizer.models.rolling_stock.wagons.insertion import Insertion
-
 SLOTS = 200
 """Yards and links by day between two looks at the clock."""
+
+
+def take(
+    plan: Insertion,
+    wagons: Array,
+    flows: Flows,
+    known: Array,
+    tolled: Tolled,
+    prices: Prices,
+    over: Callable[[], bool] = lambda: False,
+) -> bool:
+    """
+    Begin with loads and flows at least cost with tolls, values near theirs, and send out what is too much.
+
+    Empty wagons first, whatever way they then go; loads that pay least are given up where that is not enough.
+    Only without a plan so far (``idle=False``). The flows cost least among those on ``known`` empty runs (e, days).
+
+    Returns
+    -------
+    Whether every rule is kept; the plan is of no use otherwise.
+    """
+    plan.charge(tolled)
+    plan.put(wagons, flows, prices.value)
+    settle_values(plan.net, plan.flow, np.ascontiguousarray(known[plan.moves].T), SETTLING_SWEEPS)
+    wanted, relieved = wagons, not flows.missing.any() and relieve_all(plan, prices, over)
+    if not relieved and not (still := stand_still(plan, flows.missing, over)).any():
+        return False
+    plan.mend(over)
+    if not relieved:
+        plan.load(np.where(still[plan.layout.choice_type], wanted, 0), over)
+    return True
 
 
 def relieve_all(plan: Insertion, prices: Prices, over: Callable[[], bool]) -> bool:

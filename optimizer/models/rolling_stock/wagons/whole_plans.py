@@ -10,6 +10,7 @@ from optimizer.models.rolling_stock.wagons.flows import TypeNetworks
 from optimizer.models.rolling_stock.wagons.insertion import Insertion
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout
 from optimizer.models.rolling_stock.wagons.programme import Amounts
+from optimizer.models.rolling_stock.wagons.relieving import take
 from optimizer.models.rolling_stock.wagons.residual import near_moves
 from optimizer.models.rolling_stock.wagons.rounding import route_tolled
 from optimizer.models.rolling_stock.wagons.search import Search
@@ -71,7 +72,7 @@ def routed(search: Search, amounts: Amounts, wagons: Array, over: Callable[[], b
     found, flows = route_tolled(TypeNetworks(lay, known), wagons, tolled)
     used = np.asarray((amounts.empty > USED).any(axis=1) | flows.empty.any(axis=1))
     insertion = Insertion(lay, lay.possible, _kept_moves(search, used[:, None]), idle=False)
-    return insertion if insertion.take(found, flows, known, tolled, prices, over or search.over) else None
+    return insertion if take(insertion, found, flows, known, tolled, prices, over or search.over) else None
 
 
 def _kept_moves(search: Search, used: Array) -> Array:
