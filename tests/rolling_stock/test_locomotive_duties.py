@@ -16,7 +16,9 @@ from optimizer.models.rolling_stock.locomotives import duty_kernels
 from optimizer.models.rolling_stock.locomotives.duties import Step, UnitDuty, plan_cost
 from optimizer.models.rolling_stock.locomotives.duty_kernels import NONE
 from optimizer.models.rolling_stock.locomotives.engine import search_trains
+from optimizer.models.rolling_stock.locomotives.entering import add_light, add_waits, enter_work
 from optimizer.models.rolling_stock.locomotives.network import loco_networks
+from optimizer.models.rolling_stock.locomotives.programme import Programme, build_programme
 from optimizer.models.rolling_stock.locomotives.search import DutySearch
 from optimizer.models.rolling_stock.locomotives.trains import TrainPlan, plan_trains
 from optimizer.models.rolling_stock.problem import RollingStock
@@ -46,8 +48,10 @@ def test_minutes_that_are_paid_between_two_tasks() -> None:
     assert gap(work, fleet, 0, b, 0, b, 700, never) == (240, 80_000, a)
     # due at minute 200: no way back to b, so it waits
     assert gap(work, fleet, 0, b, 0, b, 700, 200) == (700, 0, NONE)
-    assert duty_kernels.last_gap(work, fleet, 0, c, 240, never) == (240, 80_000, a)
-    assert duty_kernels.last_gap(work, fleet, 0, c, 2 * 1440 - 60, never) == (60, 0, NONE)
+    assert duty_kernels.last_gap(work, fleet, 0, c, 240, never, never) == (240, 80_000, a)
+    assert duty_kernels.last_gap(work, fleet, 0, c, 2 * 1440 - 60, never, never) == (60, 0, NONE)
+    # it lacks a metre to go home, and stays away
+    assert duty_kernels.last_gap(work, fleet, 0, c, 240, never, 79_999) == (2 * 1440 - 240, 0, NONE)
 
 
 def test_a_task_costs_what_it_adds_and_leaves_no_trace() -> None:
@@ -73,16 +77,22 @@ def test_a_task_costs_what_it_adds_and_leaves_no_trace() -> None:
 
 
 def test_kilometres_end_where_a_unit_has_run_them() -> None:
-    """With 100 km left a unit goes to b and home, 80 km, but not to c and home, 160 km."""
+    """With 100 km left a unit goes to b and home, 80 km, but from c, after 80 km, it cannot go home: it stays there."""
     rows = ramp()
     rows["locomotives"][0] |= {"maintenance_km": 1_100}
     rows["fleet"][0] |= {"km_since_maintenance": 1_000}
     search, _ = search_of(problem_of(rows))
     work, fleet, state = search.work, search.fleet, search._state
     assert duty_kernels.added(work, fleet, state, 0, 0, 0) == 240.0
-    # it may stay at c, 80 km away, until the two days are over: that is not home
-    assert duty_kernels.added(work, fleet, state, 0, 0, 1) == np.inf
-    assert not duty_kernels.put(work, fleet, state, 0, 0, 0) or not duty_kernels.put(work, fleet, state, 0, 1, 1)
+    # from minute 240, when it is at c, until the two days are over it is paid there
+    depart = int(work.depart[0])
+    assert duty_kernels.added(work, fleet, state, 0, 0, 1) == 2 * 1440.0 - depart
+    assert duty_kernels.put(work, fleet, state, 0, 0, 0)
+    assert state.usd[0] == 240.0
+    assert duty_kernels.added(work, fleet, state, 0, 1, 1) == 2 * 1440.0 - depart - 240
+    assert duty_kernels.put(work, fleet, state, 0, 1, 1)
+    assert state.usd[0] == 2 * 1440.0 - depart
+    assert state.home_m[0] == 0
 
 
 def test_the_first_plan_is_the_best_one_here() -> None:
@@ -125,6 +135,47 @@ def test_what_a_unit_cannot_do_is_left_out_with_its_train() -> None:
     found = search_trains(problem, SolveOptions())
     assert found.cost == pytest.approx(2 * 96 + 200)
     assert FAMILY.verify(problem, found.solution, found.cost) == ()
+
+
+def test_a_plan_enters_the_programme_at_its_cost() -> None:
+    """Light moves and waits included: home to b and back on the ramp, 960 USD; out, home, out again, 384 USD."""
+    for rows, usd in ((ramp(), 960.0), (there_and_back(), 384.0)):
+        problem = problem_of(rows)
+        search, plan = search_of(problem)
+        search.build()
+        programme = build_programme(problem, plan, tuple(plan.stages), single=False)
+        assert _entered_usd(programme, search, search.connection_min) == usd
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corridor=shop_corridors())
+def test_a_plan_that_enters_the_programme_keeps_its_rows_and_cost(corridor: Any) -> None:
+    problem = RollingStock(corridor, stock="locomotives")
+    plan = plan_trains(problem, RouteBook(problem.corridor))
+    for gauge in {stages[0].gauge_mm for stages in plan.stages.values()}:
+        services = tuple(s for s, stages in plan.stages.items() if stages[0].gauge_mm == gauge)
+        stages = [stage for service in services for stage in plan.stages[service]]
+        networks = loco_networks(problem, plan, stages, single=True)
+        if not networks:
+            continue
+        search = DutySearch(problem, plan, services, networks, seed=1)
+        search.build()
+        programme = build_programme(problem, plan, services, single=False)
+        usd = _entered_usd(programme, search, search.connection_min)
+        assert usd is None or usd == pytest.approx(search.cost)
+
+
+def _entered_usd(programme: Programme, search: DutySearch, connection_min: int) -> float | None:
+    """What the programme says that the plan of a search costs, once every row holds; none if it cannot be entered."""
+    duties = search.duties()
+    x = enter_work(programme, duties, search.running(), connection_min)
+    if x is None or not add_light(programme, x, duties, connection_min) or not add_waits(programme, x):
+        return None
+    taken = programme.matrix @ x
+    assert (taken >= programme.row_lower - 1e-6).all()
+    assert (taken <= programme.row_upper + 1e-6).all()
+    assert (x <= programme.upper).all()
+    return programme.value(x)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

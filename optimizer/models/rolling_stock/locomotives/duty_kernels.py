@@ -75,7 +75,8 @@ class Fleet(NamedTuple):
 class State(NamedTuple):
     """
     A plan: tasks of each unit, its cost, and for the gap before each task (one more than tasks) the metres run from one
-    shop to the next, most of them, and when the unit is due; units of each stage, trains that run, visits by window.
+    shop to the next, most of them, and when the unit is due; units of each stage, trains that run, visits by window,
+    metres of each unit after its last task.
     """
 
     route: Any
@@ -88,6 +89,7 @@ class State(NamedTuple):
     crews: Any
     running: Any
     visits: Any
+    home_m: Any
 
 
 @njit(cache=True, nogil=True)
@@ -103,6 +105,7 @@ def copy_state(goal: Any, source: Any) -> None:
     goal.crews[:] = source.crews
     goal.running[:] = source.running
     goal.visits[:] = source.visits
+    goal.home_m[:] = source.home_m
 
 
 @njit(cache=True, nogil=True)
@@ -149,24 +152,29 @@ def gap(work: Any, fleet: Any, kind: int, a: int, free: int, b: int, depart: int
 
 
 @njit(cache=True, nogil=True)
-def last_gap(work: Any, fleet: Any, kind: int, a: int, free: int, due: int) -> Any:
-    """Paid minutes, metres and the home to go to (-1: the unit stays) after the last task."""
+def last_gap(work: Any, fleet: Any, kind: int, a: int, free: int, due: int, left_m: int) -> Any:
+    """Paid minutes, metres and the home to go to (-1: the unit stays) after the last task, with so many metres left."""
     stay, home = away(work, fleet, kind, a, free, work.horizon), fleet.nearest[kind, a]
     if home >= 0 and home != a:
         takes = fleet.light[kind, a, home]
-        if takes < stay and free + takes - work.connection <= min(due, work.horizon):
+        in_time = free + takes - work.connection <= min(due, work.horizon)
+        if takes < stay and in_time and fleet.light_m[kind, a, home] <= left_m:
             return takes, fleet.light_m[kind, a, home], home
     return stay, 0, NONE
 
 
 @njit(cache=True, nogil=True)
-def join(work: Any, fleet: Any, unit: int, a: int, b: int, due: int) -> Any:
-    """Paid minutes and metres between two tasks of a unit; -1 is its start, or its end."""
+def join(work: Any, fleet: Any, unit: int, a: int, b: int, due: int, left_m: int) -> Any:
+    """
+    Paid minutes and metres between two tasks of a unit; -1 is its start, or its end.
+
+    Of the metres left only the way home at the end takes notice.
+    """
     kind = fleet.kind[unit]
     place = fleet.place[unit] if a == NONE else work.end[a]
     free = fleet.minute[unit] if a == NONE else work.free[a]
     if b == NONE:
-        minutes, metres, _ = last_gap(work, fleet, kind, place, free, due)
+        minutes, metres, _ = last_gap(work, fleet, kind, place, free, due, left_m)
         return minutes, metres
     if a != NONE and b == a + 1 and work.train[a] != NONE and work.train[a] == work.train[b]:
         return -work.connection, 0
@@ -191,10 +199,12 @@ def refresh(work: Any, fleet: Any, state: Any, unit: int) -> bool:
     before, good = NONE, True
     for at in range(size + 1):
         task = state.route[unit, at] if at < size else NONE
-        takes, metres = join(work, fleet, unit, before, task, due)
+        takes, metres = join(work, fleet, unit, before, task, due, most - run)
         good &= takes < NO_WAY
         minutes += takes
         run += metres
+        if task == NONE:
+            state.home_m[unit] = metres
         state.due[unit, at], state.most_m[unit, at] = due, most
         if task != NONE:
             minutes += own_minutes(work, fleet, kind, task)
@@ -222,6 +232,14 @@ def place_of(work: Any, state: Any, unit: int, depart: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def before_gap(work: Any, fleet: Any, state: Any, unit: int, at: int, before: int, after: int) -> Any:
+    """Paid minutes and metres of the gap before task number ``at``, and the metres around it from shop to shop."""
+    left_m = state.home_m[unit] if after == NONE else NO_WAY
+    was, was_m = join(work, fleet, unit, before, after, state.due[unit, at], left_m)
+    return was, was_m, state.run_m[unit, at] - was_m
+
+
+@njit(cache=True, nogil=True)
 def added(work: Any, fleet: Any, state: Any, unit: int, a: int, b: int) -> float:
     """What a unit costs more with the tasks ``a`` to ``b`` of one train, or with a visit; infinite where it cannot."""
     at = place_of(work, state, unit, work.depart[a])
@@ -236,24 +254,21 @@ def added(work: Any, fleet: Any, state: Any, unit: int, a: int, b: int) -> float
     if not visit and work.arrive[b] > due:
         return np.inf
     onward_due = work.due[a - work.train.size + work.room.size] if visit else due
-    to, to_m = join(work, fleet, unit, before, a, due)
+    to, to_m = join(work, fleet, unit, before, a, due, NO_WAY)
     if to >= NO_WAY:
         return np.inf
-    on, on_m = join(work, fleet, unit, b, after, onward_due)
-    if on >= NO_WAY:
-        return np.inf
-    was, was_m = join(work, fleet, unit, before, after, due)
-    minutes = to + on - was
-    if visit:
-        # Metres before and behind the visit are counted when it is put in.
-        minutes += own_minutes(work, fleet, kind, a)
-    else:
-        run = to_m + on_m - was_m
+    was, _, run = before_gap(work, fleet, state, unit, at, before, after)
+    if not visit:
+        run += to_m
         for task in range(a, b + 1):
             run += work.metres[task]
-        if state.run_m[unit, at] + run > state.most_m[unit, at]:
-            return np.inf
-        minutes += work.free[b] - work.depart[a]
+    # Metres before and behind a visit are counted when it is put in.
+    left_m = fleet.shop_m[kind] if visit else state.most_m[unit, at] - run
+    on, on_m = join(work, fleet, unit, b, after, onward_due, left_m)
+    if on >= NO_WAY or (not visit and on_m > left_m):
+        return np.inf
+    minutes = to + on - was
+    minutes += own_minutes(work, fleet, kind, a) if visit else work.free[b] - work.depart[a]
     return fleet.rate[kind] * minutes
 
 

@@ -26,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.models.rolling_stock.locomotives.clock import Clock
-from optimizer.models.rolling_stock.locomotives.duties import UnitDuty, plan_columns, plan_cost, unit_duties
+from optimizer.models.rolling_stock.locomotives.duties import UnitDuty, plan_cost, unit_duties
+from optimizer.models.rolling_stock.locomotives.entering import add_light, add_waits, enter_work
 from optimizer.models.rolling_stock.locomotives.network import Floats, Ints, loco_networks
 from optimizer.models.rolling_stock.locomotives.programme import build_programme
 from optimizer.models.rolling_stock.locomotives.relaxation import Relaxed, certified_bound, linear_model
@@ -36,9 +37,9 @@ from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.result import Status, relative_gap
 from optimizer.solvers.highs import HighsOutcome, run_highs
 
-FIRST_ROUNDS, ROUNDS_A_TRAIN, MEND_ROUNDS, ROUNDS_A_LOOK = 10, 300, 5, 20
+FIRST_ROUNDS, ROUNDS_A_TRAIN, MEND_ROUNDS, MEND_LEFT_OUT, ROUNDS_A_LOOK = 10, 300, 5, 100, 20
 """Of the annealing, by train: before the relaxation, where that cannot be rounded, and after a plan of which units left
-something out; and between two looks at the clock."""
+something out, at most and by train left out; and between two looks at the clock."""
 HOT_H, COLD_H = 8.0, 0.5
 """What a plan may cost more than the last one, in hours of the dearest unit: at first and at last."""
 ROUND_GAP, ROUND_SHARE, ROUND_DAYS = 2e-3, 0.7, 3
@@ -142,20 +143,16 @@ class GaugePart:
             self.duties, self.running = duties, running
 
     def _enter(self) -> bool:
-        """Values of the columns for the plan at hand: trains and visits as they are, light moves and waits anew."""
+        """Values of the columns for the plan at hand."""
         p = self.programme
-        x = np.zeros(p.num_columns)
-        number = {service: n for n, service in enumerate(p.services)}
-        x[p.group["train"].start + np.array([number[s] for s in self.running], np.int64)] = 1.0
-        for name, counts in plan_columns(p, self.duties).items():
-            columns = {tuple(key): n for n, key in enumerate(p.key[name].tolist())}
-            for key, units in counts.items():
-                waits = (name == "shop" and key[0] == key[2]) or (name == "stay" and not self.connection_min)
-                if key not in columns and not waits:  # a visit that changes no layer is a wait
-                    return False
-                if key in columns:
-                    x[p.group[name].start + columns[key]] = units
-        found = self._flows(x, np.concatenate([np.r_[p.group["light"]], np.r_[p.group["wait"]]]))
+        x = enter_work(p, self.duties, self.running, self.connection_min)
+        if x is None:
+            return False
+        whole = x.copy()
+        if add_light(p, whole, self.duties, self.connection_min) and add_waits(p, whole):
+            self._x = whole
+            return True
+        found = self._flows(x, np.r_[p.group["light"], p.group["wait"]])
         if found is None:
             return False
         self._x = found
@@ -332,7 +329,8 @@ class GaugePart:
         before = self.cost
         self._search.enter(unit_duties(p, x, self.connection_min))
         if self._search.entered > p.value(x) + WHOLE * before:
-            self._search.run(MEND_ROUNDS * len(p.services), self._usd_per_h * COLD_H)
+            rounds = min(MEND_ROUNDS * len(p.services), MEND_LEFT_OUT * self._search.left_out)
+            self._search.run(rounds, self._usd_per_h * COLD_H)
         self._keep()
         if self.cost < before - WHOLE:
             if abs(p.value(x) - self.cost) <= WHOLE * self.cost:

@@ -48,6 +48,8 @@ class DutySearch:
         Of the best plan so far, USD, by floating point.
     entered
         Cost of the last plan that was entered, without what was left out.
+    left_out
+        Its trains that were left out.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class DutySearch:
         self._nothing, self._state, self._best, self._old = (self._empty() for _ in range(4))
         self._rng = np.random.default_rng(seed)
         self.cost = self.entered = float(search_kernels.total_usd(self.work, self._best))
+        self.left_out = 0
 
     def build(self) -> None:
         """A first plan: trains in order of time."""
@@ -100,6 +103,7 @@ class DutySearch:
         }
         unit_at = {name: unit for unit, name in enumerate(self._unit_names())}
         state, work, fleet = self._state, self.work, self.fleet
+        trains = {step.stage.service_id for duty in duties for step in duty.steps if step.stage is not None}
         duty_kernels.copy_state(state, self._nothing)
         for duty in duties:
             unit = unit_at[duty.fleet_id, duty.unit]
@@ -113,7 +117,10 @@ class DutySearch:
                 if not duty_kernels.put(work, fleet, state, unit, task, task):
                     duty_kernels.drop(work, fleet, state, unit, task, task)
         duty_kernels.run_hauled(work, fleet, state)
-        self.entered = float(search_kernels.total_usd(work, state))
+        self.entered, self.left_out = (
+            float(search_kernels.total_usd(work, state)),
+            len(trains) - int(state.running.sum()),
+        )
         if self.entered < self.cost:
             self.cost = self.entered
             duty_kernels.copy_state(self._best, state)
@@ -217,7 +224,7 @@ class DutySearch:
         state = State(
             np.full((units, most), NONE, np.int64), np.zeros(units, np.int64), np.zeros(units), run, most_m, due,
             np.full((stages, CREW), NONE, np.int64), np.zeros(stages, np.int64), np.zeros(len(self.trains), bool),
-            np.zeros(len(self.windows), np.int64),
+            np.zeros(len(self.windows), np.int64), np.zeros(units, np.int64),
         )  # fmt: skip
         for unit in range(units):
             duty_kernels.refresh(self.work, self.fleet, state, unit)
@@ -261,7 +268,7 @@ class DutySearch:
                 steps.append(Step("shop", *ends, window_id=network.windows[number].window_id))
                 due = int(work.due[task - len(self.stages)])
             place, free, before = int(work.end[task]), int(work.free[task]), task
-        _, _, home = duty_kernels.last_gap(work, fleet, kind, place, free, due)
+        _, _, home = duty_kernels.last_gap(work, fleet, kind, place, free, due, int(state.home_m[unit]))
         if home != NONE:
             end = free + int(fleet.light[kind, place, home]) - self.connection_min
             steps.append(self._light(network, kind, place, home, end))

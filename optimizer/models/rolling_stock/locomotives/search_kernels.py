@@ -17,6 +17,7 @@ from optimizer.models.rolling_stock.locomotives.duty_kernels import (
     NO_WAY,
     NONE,
     added,
+    before_gap,
     copy_state,
     drop,
     join,
@@ -84,11 +85,11 @@ def blocks(work: Any, fleet: Any, state: Any, first: int, until: int, rng: Any, 
             limit = work.depart[after] if after != NONE else NO_WAY
             if limit < work.arrive[a]:
                 continue
-            to, to_m = join(work, fleet, unit, before, a, due)
+            to, to_m = join(work, fleet, unit, before, a, due, NO_WAY)
             if to >= NO_WAY:
                 continue
-            was, was_m = join(work, fleet, unit, before, after, due)
-            run = state.run_m[unit, at] + to_m - was_m
+            was, _, run = before_gap(work, fleet, state, unit, at, before, after)
+            run += to_m
             most = state.most_m[unit, at]
             for b in range(a, until):
                 if limit < work.arrive[b] or work.arrive[b] > due:
@@ -98,7 +99,7 @@ def blocks(work: Any, fleet: Any, state: Any, first: int, until: int, rng: Any, 
                 run += work.metres[b]
                 if run > most:
                     break
-                on, on_m = join(work, fleet, unit, b, after, due)
+                on, on_m = join(work, fleet, unit, b, after, due, most - run)
                 if on >= NO_WAY or run + on_m > most:
                     continue
                 more = rate * (to + on - was + work.free[b] - work.depart[a])
