@@ -44,6 +44,7 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--rungs", default="", help=f"measure the engine on these rungs instead: {', '.join(SIZES)}")
     parser.add_argument("--peers", default="", help="the engine beside the compact programmes on these rungs instead")
     parser.add_argument("--seed", type=int, default=1, help="seed of the rungs")
+    parser.add_argument("--maintained", action="store_true", help="fleets of the rungs are almost due for maintenance")
     parser.add_argument("--locomotives", default="", help="measure the locomotive engine on these rungs: S, M, L")
     parser.add_argument("--locomotive-peers", type=int, default=0, help="general solvers on so many trains")
     options = parser.parse_args(argv)
@@ -99,23 +100,23 @@ def _peer_note(options: argparse.Namespace) -> str:
 def _peers(options: argparse.Namespace) -> None:
     """The engine beside the compact programmes on generated fleets, each with the same time."""
     for rung in options.peers.split(","):
-        problem = rung_problem(rung, options.seed)
+        problem = rung_problem(rung, options.seed, options.maintained)
         ways = (("engine", "highs", solve_by_parts), *WAYS)
         rows = [_peer(problem, way, options) for way in ways]
         print_table(f"Rung {rung}, seed {options.seed}", PEER_COLUMNS, rows, _peer_note(options))
 
 
-def rung_problem(rung: str, seed: int) -> RollingStock:
+def rung_problem(rung: str, seed: int, maintained: bool = False) -> RollingStock:
     """A generated fleet; L runs on the reference network."""
     network = apply_scenario(read_instance(INSTANCES / "kazakhstan-pakistan"), None) if rung == "L" else None
-    return RollingStock(apply_scenario(wagon_ladder(rung, seed, network=network), "base"))  # type: ignore[arg-type]
+    return RollingStock(apply_scenario(wagon_ladder(rung, seed, network=network, maintained=maintained), "base"))  # type: ignore[arg-type]
 
 
 def _ladder(options: argparse.Namespace) -> None:
     """The engine on generated fleets: when the last bound and the plans within 3% and 1% came, and where it ended."""
     rows: list[tuple[object, ...]] = []
     for rung in options.rungs.split(","):
-        problem = rung_problem(rung, options.seed)
+        problem = rung_problem(rung, options.seed, options.maintained)
         seen: list[Progress] = []
         start = time.perf_counter()
         outcome = solve_engine(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import corridor_from_rows, rings
 from test_wagons import line
@@ -133,7 +133,6 @@ def test_bounds_and_plans_under_closures(corridor: Any, data: Any) -> None:
     for scale in (0.0, 30.0):
         found = Bounds(layout).prices(rng.normal(0.0, scale, layout.num_states))
         assert found.bound <= optimum + 1e-6 * max(1.0, optimum)
-    assume(not moves.wear)
     engine = solve_by_parts(problem, SolveOptions())
     assert FAMILY.verify(problem, engine.solution, engine.cost) == ()
     assert engine.bound is not None

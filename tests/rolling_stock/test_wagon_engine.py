@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import corridor_from_rows, rolling_stock_rows, wagon_corridors
 
@@ -55,7 +55,6 @@ def test_any_values_give_a_bound(corridor: Any, data: Any) -> None:
 @given(corridor=wagon_corridors())
 def test_engine_stands_between_bound_and_rules(corridor: Any) -> None:
     problem = RollingStock(corridor)
-    assume(not wagon_moves(problem).wear)  # left to the exact method
     optimum = EXACT(problem, SolveOptions()).cost
     outcome = solve_by_parts(problem, SolveOptions())
     assert outcome.cost is not None
@@ -69,7 +68,6 @@ def test_engine_stands_between_bound_and_rules(corridor: Any) -> None:
 @given(drawn=rolling_stock_rows())
 def test_gradient_steps_keep_bound_and_rules(drawn: Any) -> None:
     problem = RollingStock(corridor_from_rows(*drawn))
-    assume(not wagon_moves(problem).wear)
     optimum = EXACT(problem, SolveOptions()).cost
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "INTERIOR_STATES", 0)

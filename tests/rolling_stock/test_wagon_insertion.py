@@ -72,7 +72,7 @@ def test_flows_stay_optimal_and_values_bound(corridor: Any, seed: int) -> None:
     assert optimum is not None
     slack = 1e-6 * max(1.0, optimum)
     assert Bounds(layout).prices(*insertion.values()).bound <= optimum + slack
-    assert optimum <= plan.usd + slack or moves.wear  # plans with maintenance are left to the exact method
+    assert optimum <= plan.usd + slack or moves.wear  # which comes after it
 
 
 def residual_arcs(insertion: Insertion) -> np.ndarray:

@@ -13,6 +13,7 @@ from optimizer.data.wagon_rules import wagon_rule_faults
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
 from optimizer.models.rolling_stock.wagons.exact import build
 from optimizer.result import Outcome
 
@@ -276,6 +277,12 @@ def test_a_wagon_that_is_due_goes_to_the_workshop(
 ) -> None:
     problem, outcome = solved(*worn(unit, every, run, **shop))
     assert outcome.cost == pytest.approx(cost)
+    engine = solve_by_parts(problem, SolveOptions())
+    assert engine.cost == pytest.approx(cost)
+    assert engine.solution is not None
+    assert engine.bound is not None
+    assert engine.bound <= cost + 1e-6
+    assert FAMILY.verify(problem, engine.solution, engine.cost) == ()
     if cost == 200:
         assert kinds(outcome) == ["loaded", "loaded", "maintenance"]
         assert "due for maintenance" in broken(problem, outcome, "maintenance")

@@ -15,7 +15,6 @@ from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock import FAMILY
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
-from optimizer.models.rolling_stock.wagons.moves import wagon_moves
 
 
 def left_behind(rows: dict[str, list[dict[str, Any]]], config: dict[str, Any], method: str = "exact") -> dict[str, Any]:
@@ -108,8 +107,6 @@ def test_below_the_price_no_wagon_comes(drawn: Any) -> None:
     told = outcome.solution["unserved"].to_dict("records")
     assume(any(row["served_from_usd_per_t"] == row["served_from_usd_per_t"] for row in told))
     assert all(row["reason"] for row in told)
-    if wagon_moves(problem).wear:
-        return
     plan = solve_by_parts(problem, SolveOptions()).solution
     assert plan is not None
     assert all(row["reason"] for row in plan["unserved"].to_dict("records"))

@@ -37,6 +37,8 @@ PENALTY_USD_PER_T_KM = 0.021
 LONGEST_WINDOW = 5
 DEPOTS, YARD_SPARE, YARD_DAYS = 12, 1.25, 4.0
 MOST_WAGONS = 60
+MAINTENANCE_KM, LEAST_RUN, WORKSHOPS = 110_000.0, 0.93, 4
+WORK_DAYS, WORK_USD = 2, 400.0
 STOCK_SETTINGS = {
     "empty_usd_per_wagon_km": 0.25, "idle_usd_per_wagon_day": 3.0, "foreign_usd_per_wagon_day": 6.0,
     "load_unload_days": TERMINAL_DAYS, "hire_allowed": True, "path_share": 0.5,
@@ -61,8 +63,9 @@ SIZES: dict[str, Size] = {
 
 
 def wagon_ladder(
-    rung: WagonRung, seed: int = 0, *, network: Corridor | None = None, orders: int = 0, wagons: int = 0, days: int = 0
-) -> Instance:
+    rung: WagonRung, seed: int = 0, *, network: Corridor | None = None, orders: int = 0, wagons: int = 0, days: int = 0,
+    maintained: bool = False,
+) -> Instance:  # fmt: skip
     """
     Seeded wagon fleet and orders; equal arguments give equal instances.
 
@@ -75,6 +78,8 @@ def wagon_ladder(
         Corridor whose network, commodities, borders and wagon types are taken as they stand; needed for L only.
     orders, wagons, days
         Other numbers than the rung's; 0 takes the rung's.
+    maintained
+        Every type is due after 110,000 km, the fleet at hand almost, and has workshops where most of it stands.
 
     Raises
     ------
@@ -94,7 +99,9 @@ def wagon_ladder(
     drawn = _draw(tables, size, rng)
     tables |= {"orders": drawn.orders, "fleet": drawn.fleet}
     tables["nodes"] = tables["nodes"].assign(yard_capacity_wagons=drawn.yards)
-    name = f"wagons-{rung}-{size.days}-{size.orders}-{size.wagons}-{seed}"
+    if maintained:
+        tables |= _maintained(tables, rng)
+    name = f"wagons-{rung}-{size.days}-{size.orders}-{size.wagons}-{seed}" + ("-maintained" if maintained else "")
     config = Config.model_validate(
         {
             "name": name, "schema_version": 1, "base_year": 2026, "source": f"{SOURCE}, {name}",
@@ -252,3 +259,17 @@ def _fleet(tables: dict[str, pd.DataFrame], drawn: pd.DataFrame, wagons: int, rn
     columns = ["type_id", "node_id", "gauge_mm", "units"]
     fleet = pd.DataFrame(rows, columns=columns)
     return table("fleet", len(fleet), fleet_id=names("F", len(fleet)), **{c: fleet[c].to_numpy() for c in columns})
+
+
+def _maintained(tables: dict[str, pd.DataFrame], rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Intervals, what the fleet has run, and a workshop for each type at the places where most of it stands."""
+    fleet = tables["fleet"]
+    run_km = np.round(MAINTENANCE_KM * rng.uniform(LEAST_RUN, 1.0, len(fleet)))
+    busiest = fleet.sort_values("units", ascending=False, kind="stable").groupby("type_id").head(WORKSHOPS)
+    works = table(
+        "wagon_works", len(busiest), work_id=names("W", len(busiest)), node_id=busiest["node_id"].to_numpy(object),
+        kind="maintenance", wagons=[(name,) for name in busiest["type_id"]], days=WORK_DAYS,
+        cost_usd_per_wagon=WORK_USD,
+    )  # fmt: skip
+    wagons = tables["wagons"].assign(maintenance_km=MAINTENANCE_KM)
+    return {"fleet": fleet.assign(km_since_maintenance=run_km), "wagon_works": works, "wagons": wagons}

@@ -6,6 +6,8 @@
    and exchanges wagons while that pays, at the exact cost of all flows around it (:mod:`insertion`).
 3. Windows of days are solved again with whole loaded runs, worth beyond the window at its price, and kept where the
    plan gets cheaper; what cannot pay is left out by its price.
+
+Fleets that are due for maintenance are planned so at first as if they were not; see :mod:`maintenance`.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import numpy as np
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons import maintenance
 from optimizer.models.rolling_stock.wagons.layout import Layout
-from optimizer.models.rolling_stock.wagons.moves import Moves
+from optimizer.models.rolling_stock.wagons.moves import Moves, wagon_moves
 from optimizer.models.rolling_stock.wagons.programme import Amounts, Solved
 from optimizer.models.rolling_stock.wagons.relaxation import Relaxation
 from optimizer.models.rolling_stock.wagons.rounding import round_loads
-from optimizer.models.rolling_stock.wagons.search import Search, moves_in_time, nothing_moves, outcome
+from optimizer.models.rolling_stock.wagons.search import Search, moves_in_time, nothing_moves, outcome, standing_usd
 from optimizer.models.rolling_stock.wagons.whole_plans import plan_from
 from optimizer.models.rolling_stock.wagons.windows import search_windows
 from optimizer.result import Outcome
@@ -47,15 +50,18 @@ def solve_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
     Wagon plan with a bound; see the module.
 
     Problems of a few thousand columns go to :func:`allocate.solve_exact`, and so does the wish to carry every order,
-    which is a question of whether rather than of cost, and fleets with maintenance, which flows by type do not hold.
+    which is a question of whether rather than of cost.
     """
-    from optimizer.models.rolling_stock.wagons.allocate import solve_exact
-
     started = time.perf_counter()
     moves, complete = moves_in_time(problem, options, started)
-    if not complete:
-        return nothing_moves(problem, moves)
-    if problem.serve_all or moves.wear or _columns(moves) <= SMALL_COLUMNS:
+    return solve_moves(problem, options, moves, started) if complete else nothing_moves(problem, moves)
+
+
+def solve_moves(problem: RollingStock, options: SolveOptions, moves: Moves, started: float) -> Outcome:
+    """The same for moves that are laid out; ``started`` is read off the performance counter."""
+    from optimizer.models.rolling_stock.wagons.allocate import solve_exact
+
+    if problem.serve_all or _columns(moves) <= SMALL_COLUMNS:
         return solve_exact(problem, options, moves)
     return solve_by_parts(problem, options, moves, started)
 
@@ -69,10 +75,40 @@ def solve_by_parts(
     problem: RollingStock, options: SolveOptions, moves: Moves | None = None, started: float | None = None
 ) -> Outcome:
     """
-    The engine proper, whatever the size, for fleets without maintenance.
+    The engine proper, whatever the size.
 
     ``started`` is read off the performance counter, now by default.
     """
+    started = time.perf_counter() if started is None else started
+    moves = moves or wagon_moves(problem)
+    if not moves.wear:
+        return outcome(_searched(problem, options, moves, started))
+    search = _searched(problem, maintenance.first_options(options), maintenance.without_rule(moves), started)
+    runs, on_hire = search.chosen()
+    scarce = maintenance.overdue(moves, runs, on_hire)
+    if not scarce:
+        return outcome(search)
+    dear, given_usd = maintenance.priced(moves, scarce)
+    relaxed = Search(problem, maintenance.bound_options(options, started), dear)
+    _relaxed(relaxed)
+    search.bound = max(search.bound, relaxed.bound - given_usd)
+    kept = maintenance.keep_rule(problem, maintenance.time_left(options, started), moves, runs)
+    if kept is None:
+        search.plan, search.cost = None, standing_usd(moves)
+    return outcome(search, kept)
+
+
+def _relaxed(search: Search) -> None:
+    """The bound alone."""
+    search.know(search.bounds.prices(np.zeros(search.layout.num_states)))
+    relaxation = Relaxation(search.layout, search.bounds)
+    if is_small(search.layout):
+        relax_rounds(search, relaxation)
+    else:
+        _gradient_rounds(search, relaxation, None, FIRST_ROUNDS + MORE_ROUNDS, MORE_STEPS)
+
+
+def _searched(problem: RollingStock, options: SolveOptions, moves: Moves, started: float) -> Search:
     search = Search(problem, options, moves, started)
     lay = search.layout
     search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
@@ -83,7 +119,7 @@ def solve_by_parts(
         _approach(search, relaxation)
     if not search.over():
         search_windows(search, relaxation)
-    return outcome(search)
+    return search
 
 
 def is_small(layout: Layout) -> bool:

@@ -53,6 +53,8 @@ class WagonModel:
     hire: dict[State, Any] = field(default_factory=dict)
     unserved: dict[str, Any] = field(default_factory=dict)
     buy: dict[tuple[str, Spot], Any] = field(default_factory=dict)
+    wear: dict[tuple[int, int], tuple[Any, Any]] = field(default_factory=dict)
+    """Number of the wear and day -> what is left, and row (8)."""
 
 
 def _name(*parts: Any) -> str:
@@ -218,6 +220,7 @@ def _keep_maintained(model: WagonModel) -> None:
             terms = [*taken[day], (rest, -1), *([(before, 1)] if before is not None else [])]
             rule = pulp.LpAffineExpression(terms) == -float(wear.left.get(day, 0))
             model.programme.addConstraint(rule, f"wear_{name}")
+            model.wear[number, day] = rest, rule
             before = rest
 
 

@@ -2,8 +2,8 @@
 
 The problem of the rest is the problem itself with the closures and the runs that have left
 (:class:`RollingStock` with ``closures``, ``begun_day`` and ``past``): every method and the verifier take it. The way
-from the old plan to the new one stands in :mod:`resuming`; fleets with maintenance and plans that must carry all go to
-the exact method, which begins anew.
+from the old plan to the new one stands in :mod:`resuming`; fleets with maintenance and plans that must carry all begin
+anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from optimizer.errors import UsageError
 from optimizer.models.family import News, Replanned, SolveOptions
 from optimizer.models.rolling_stock.closures import closures_of
 from optimizer.models.rolling_stock.problem import RollingStock, begun_by
-from optimizer.models.rolling_stock.wagons.engine import solve_by_parts
+from optimizer.models.rolling_stock.wagons.engine import solve_by_parts, solve_moves
 from optimizer.models.rolling_stock.wagons.replan_report import changes
 from optimizer.models.rolling_stock.wagons.resuming import raise_bound, resume
 from optimizer.models.rolling_stock.wagons.search import Search, moves_in_time, nothing_moves, outcome
@@ -66,13 +66,11 @@ def taken_up(problem: RollingStock, solution: Solution, news: News) -> RollingSt
 def _planned(
     problem: RollingStock, solution: Solution, change_usd: float, options: SolveOptions, started: float
 ) -> Outcome:
-    from optimizer.models.rolling_stock.wagons.allocate import solve_exact
-
     moves, complete = moves_in_time(problem, options, started)
     if not complete:
         return nothing_moves(problem, moves)
     if problem.serve_all or moves.wear:
-        return solve_exact(problem, options, moves)
+        return solve_moves(problem, options, moves, started)
     if not moves.loaded:
         return solve_by_parts(problem, options, moves, started)
     search = Search(problem, options, moves, started, ENDING)

@@ -45,7 +45,7 @@ class Search:
         self.started = time.perf_counter() if started is None else started
         self.options, self.problem = options, problem
         self.moves = moves or wagon_moves(problem)
-        self.cost = _standing_usd(self.moves)
+        self.cost = standing_usd(self.moves)
         self.bound = 0.0
         self.plan: WholePlan | None = None
         self.prices: Prices | None = None
@@ -83,6 +83,10 @@ class Search:
         self.tell()
         return True
 
+    def chosen(self) -> tuple[dict[Any, int], dict[Any, int]]:
+        """Runs, and wagons on hire by day, of the best plan."""
+        return _runs(self) if self.plan is not None else ({}, self.moves.kept_on_hire())
+
     def tell(self) -> None:
         if self.options.on_progress is not None:
             elapsed = time.perf_counter() - self.started
@@ -103,7 +107,7 @@ def moves_in_time(problem: RollingStock, options: SolveOptions, started: float) 
         return late.moves, False
 
 
-def _standing_usd(moves: Moves) -> float:
+def standing_usd(moves: Moves) -> float:
     """Cost of the plan in which nothing moves; inf where the wagons of a running plan then overfill a yard."""
     return float("inf") if moves.overfilled() else float(plan_cost(moves, {}, moves.kept_on_hire()))
 
@@ -130,11 +134,13 @@ def no_time(moves: Moves) -> tuple[str, ...]:
 
 
 @collector_paused()
-def outcome(search: Search) -> Outcome:
-    """Tables of the best plan, with its exact cost."""
-    if not np.isfinite(search.cost):
-        return Outcome(Status.NO_SOLUTION, bound=search.bound, conflicts=no_time(search.moves))
-    runs, on_hire = _runs(search) if search.plan is not None else ({}, search.moves.kept_on_hire())
+def outcome(search: Search, chosen: tuple[dict[Any, int], dict[Any, int]] | None = None) -> Outcome:
+    """Tables of the best plan, or of another one that is ``chosen``, with the exact cost."""
+    if chosen is None:
+        if not np.isfinite(search.cost):
+            return Outcome(Status.NO_SOLUTION, bound=search.bound, conflicts=no_time(search.moves))
+        chosen = search.chosen()
+    runs, on_hire = chosen
     cost = float(plan_cost(search.moves, runs, on_hire))
     bound = min(search.bound, cost)
     proved = relative_gap(cost, bound) <= max(search.options.gap, 1e-6)

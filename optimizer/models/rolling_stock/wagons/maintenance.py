@@ -1,0 +1,261 @@
+"""Worn fleets: a plan made without the rule, then flows around its loaded runs with visits to workshops.
+
+Without the rule the engine's bound holds as well with it; with a price on kilometres it is higher. Where the plan
+breaks the rule, the programme of :mod:`exact` runs over few moves: loaded runs of the plan, its empty runs on some days
+more, every visit, and empty runs between workshops and the places nearest to them.
+
+1. The relaxation with the loaded runs as they are; where it has none, with as many of them as it likes, rounded down.
+2. Whole visits.
+3. With these, kilometres have the prices of the relaxation in place of a limit, so that what is left are flows, which
+   are whole almost by themselves. Where they run too far after all, once more with some kilometres kept back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import accumulate
+from math import floor
+from typing import Any
+
+import pulp
+
+from optimizer.models.family import SolveOptions
+from optimizer.models.rolling_stock.problem import RollingStock
+from optimizer.models.rolling_stock.wagons.data import Move, Moves, Spot, Wear
+from optimizer.models.rolling_stock.wagons.exact import WagonModel, build
+from optimizer.solvers.mip import solve_model
+
+Runs = dict[tuple[Move, int], int]
+OnHire = dict[tuple[str, Spot, int], int]
+
+SEARCH_SHARE, BOUND_SHARE = 0.5, 0.4
+"""Share of the time limit for the plan without the rule, and of what is left then for the bound at a price."""
+SHIFT_DAYS = 3
+"""Empty runs of worn types may leave so many days earlier or later than in that plan."""
+NEAREST = 8
+"""Places from which empty runs to each workshop are on offer, and to which from there."""
+VISITS_GAP, VISITS_S, FLOWS_S = 2e-3, 60.0, 60.0
+"""Gap and longest time of the search for whole visits, and longest time for whole flows."""
+KEPT_BACK, DEARER = (Fraction(1, 4), Fraction(1)), (1.5, 4.0, 10.0)
+"""Kilometres, or days, that are kept back, of those a visit gives, and how many times their price in the relaxation
+they cost whole flows, so that these do not run further for nothing: try after try."""
+WHOLE = 1e-5
+
+
+def without_rule(moves: Moves) -> Moves:
+    """The same fleet, never due; visits stay, as they empty yards."""
+    return replace(moves, wear=())
+
+
+def overdue(moves: Moves, runs: Runs, on_hire: OnHire) -> list[Wear]:
+    """Where a type is due on some day before a visit begins."""
+    found = []
+    for wear in moves.wear:
+        change = defaultdict[int, Fraction](Fraction, wear.left)
+        for (move, day), wagons in runs.items():
+            if move.wagon_id == wear.wagon_id:
+                change[day] -= wear.of(move) * wagons
+        for (wagon_id, _, day), wagons in on_hire.items():
+            if wagon_id == wear.wagon_id:
+                change[day] += wear.hired * wagons
+        if min(accumulate(change[day] for day in sorted(change)), default=0) < 0:
+            found.append(wear)
+    return found
+
+
+def priced(moves: Moves, scarce: Sequence[Wear]) -> tuple[Moves, float]:
+    """
+    The same fleet with a price on what wears it in place of the rule, and USD to take off the bound that this gives.
+
+    With ``u`` USD a kilometre, visits give ``u`` times their kilometres back, a day of hire what it brings, and the
+    kilometres at hand are taken off at the end: no plan that keeps the rule costs more so than it does (Lagrange). The
+    price is the largest at which no visit and no hire pays for nothing.
+    """
+    price: dict[str, list[tuple[Wear, Fraction]]] = defaultdict(list)
+    for wear in scarce:
+        kind, together = moves.types[wear.wagon_id], sum(each.wagon_id == wear.wagon_id for each in scarce)
+        visits = [move for move in moves.empty if move.kind == "maintenance" and move.wagon_id == wear.wagon_id]
+        most = [max(Fraction(0), v.usd - v.days * kind.night_usd[v.start]) / wear.every for v in visits]
+        if kind.hire_places and wear.hired:
+            most.append(kind.hire_usd / wear.hired)
+        price[wear.wagon_id].append((wear, min(most, default=Fraction(0)) / together))
+
+    def dearer(move: Move) -> Move:
+        if move.wagon_id not in price:
+            return move
+        return replace(move, usd=move.usd + sum(u * wear.of(move) for wear, u in price[move.wagon_id]))
+
+    types = dict(moves.types)
+    for wagon_id, prices in price.items():
+        less = sum(u * wear.hired for wear, u in prices)
+        types[wagon_id] = replace(types[wagon_id], hire_usd=types[wagon_id].hire_usd - less)
+    loaded, empty = (tuple(dearer(move) for move in group) for group in (moves.loaded, moves.empty))
+    given = sum(u * rest for prices in price.values() for wear, u in prices for rest in wear.left.values())
+    return replace(moves, types=types, loaded=loaded, empty=empty, wear=()), float(given)
+
+
+def keep_rule(problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs) -> tuple[Runs, OnHire] | None:
+    """Runs, and wagons on hire, of a plan around those of one that breaks the rule; None where none was found."""
+    around = _Around(problem, options, moves, runs)
+    for share in KEPT_BACK:
+        price = around.visits(share)
+        if price is None:
+            return None
+        for dearer in DEARER:
+            found = around.flows({key: dearer * usd for key, usd in price.items()})
+            if found is not None and not overdue(moves, *found):
+                return found
+        if around.over():
+            break
+    return None
+
+
+class _Around:
+    """The programme over few moves around a plan."""
+
+    def __init__(self, problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs) -> None:
+        self.options, self.moves, self.started = options, moves, time.perf_counter()
+        days: dict[Move, set[int]] = defaultdict(set)
+        for move, day in runs:
+            days[move].add(day)
+        kept = {move: replace(move, on=frozenset(days[move])) for move in moves.loaded if move in days}
+        few = replace(moves, loaded=tuple(kept.values()), empty=tuple(_empty_moves(moves, days)))
+        self.model: WagonModel = build(problem, few)
+        self.plain = self.model.programme.objective.copy()
+        for (move, day), wagons in runs.items():
+            if move in kept:
+                self._hold(self.model.run[kept[move], day], wagons)
+
+    def over(self) -> bool:
+        left = self._left_s()
+        return self.options.stop.is_set() or (left is not None and left <= 0)
+
+    def visits(self, share: Fraction) -> dict[tuple[int, int], float] | None:
+        """
+        Hold whole visits that go with this share of one kept back; none where none were found in time.
+
+        Returns prices of a kilometre, or day, by the number of the wear and day of departure.
+        """
+        for number, wear in enumerate(self.moves.wear):
+            for day in range(self.moves.days):
+                self.model.wear[number, day][0].lowBound = float(share * wear.every)
+        self.model.programme.setObjective(self.plain)
+        visits = [v for (move, _), v in self.model.run.items() if move.kind == "maintenance"]
+        for variable in visits:
+            self._hold(variable, None)
+        if not self._solve(set()) and not self._fewer_loads():
+            return None
+        price = {key: abs(row.pi or 0.0) for key, (_, row) in self.model.wear.items()}
+        if not self._solve({"maintenance"}, VISITS_S, VISITS_GAP):
+            return None
+        for variable in visits:
+            self._hold(variable, round(variable.value()))
+        return price
+
+    def flows(self, price: Mapping[tuple[int, int], float]) -> tuple[Runs, OnHire] | None:
+        """Whole flows at a price on kilometres; they may run too far."""
+        self._price(price)
+        if not self._solve({"empty", "cleaning", "maintenance", "stand"}, FLOWS_S):
+            return None
+        runs = {key: round(v.value()) for key, v in self.model.run.items() if round(v.value()) > 0}
+        on_hire = {key: round(v.value()) for key, v in self.model.hire.items() if round(v.value()) > 0}
+        return runs, on_hire
+
+    def _fewer_loads(self) -> bool:
+        """Loaded runs as far as the relaxation has them, no more than there are; whether it has a plan."""
+        loaded = [v for (move, _), v in self.model.run.items() if move.kind == "loaded"]
+        for variable in loaded:
+            variable.lowBound = 0
+        if not self._solve(set()):
+            return False
+        for variable in loaded:
+            self._hold(variable, floor(variable.value() + WHOLE))
+        return self._solve(set())
+
+    def _price(self, price: Mapping[tuple[int, int], float]) -> None:
+        """What is left of kilometres has no limit any more, but a price: that of its row."""
+        terms: list[tuple[Any, float]] = []
+        for number, wear in enumerate(self.moves.wear):
+            for (move, day), variable in self.model.run.items():
+                if move.wagon_id == wear.wagon_id and move.kind != "maintenance":
+                    terms.append((variable, price[number, day] * float(wear.of(move))))
+            for (wagon_id, _, day), variable in self.model.hire.items():
+                if wagon_id == wear.wagon_id:
+                    terms.append((variable, -price[number, day] * float(wear.hired)))
+        for rest, _ in self.model.wear.values():
+            rest.lowBound = None
+        self.model.programme.setObjective(self.plain + pulp.LpAffineExpression(terms))
+
+    def _solve(self, whole: set[str], longest_s: float | None = None, gap: float = 0.0) -> bool:
+        for (move, _), variable in self.model.run.items():
+            variable.cat = pulp.LpInteger if move.kind in whole else pulp.LpContinuous
+        for variable in self.model.stand.values():
+            variable.cat = pulp.LpInteger if "stand" in whole else pulp.LpContinuous
+        left = self._left_s()
+        limits = [seconds for seconds in (longest_s, left) if seconds is not None]
+        limited = replace(
+            self.options, time_limit_s=max(0.05, min(limits)) if limits else None, gap=gap, on_progress=None
+        )
+        return solve_model(self.model.programme, limited).status.has_plan
+
+    def _left_s(self) -> float | None:
+        limit = self.options.time_limit_s
+        return None if limit is None else limit - (time.perf_counter() - self.started)
+
+    @staticmethod
+    def _hold(variable: Any, value: int | None) -> None:
+        """At a value; None: at any from 0."""
+        variable.lowBound, variable.upBound = value or 0, value
+
+
+def _empty_moves(moves: Moves, days: Mapping[Move, set[int]]) -> Iterator[Move]:
+    worn = {wear.wagon_id for wear in moves.wear}
+    shops = {(move.wagon_id, move.start) for move in moves.empty if move.kind == "maintenance"}
+    near = set(_near_shops(moves, shops))
+    for move in moves.empty:
+        if move.kind == "maintenance" or move in near:
+            yield move
+        elif move in days:
+            around = SHIFT_DAYS if move.wagon_id in worn else 0
+            on = {day + shift for day in days[move] for shift in range(-around, around + 1)}
+            yield replace(move, on=frozenset(on if move.on is None else on & move.on))
+
+
+def _near_shops(moves: Moves, shops: set[tuple[str, Spot]]) -> Iterator[Move]:
+    """Empty runs to and from each workshop, those of the fewest days first."""
+    ways: dict[tuple[str, Spot, bool], list[Move]] = defaultdict(list)
+    for move in moves.empty:
+        if move.kind == "empty":
+            for spot, leads_there in ((move.end, True), (move.start, False)):
+                if (move.wagon_id, spot) in shops:
+                    ways[move.wagon_id, spot, leads_there].append(move)
+    for found in ways.values():
+        yield from sorted(found, key=lambda move: (move.days, move.usd, move.start, move.end))[:NEAREST]
+
+
+def bound_options(options: SolveOptions, started: float) -> SolveOptions:
+    """For the bound at a price."""
+    left = time_left(options, started)
+    limit_s = None if left.time_limit_s is None else BOUND_SHARE * left.time_limit_s
+    return replace(left, time_limit_s=limit_s, on_progress=None, gap=0.0)
+
+
+def first_options(options: SolveOptions) -> SolveOptions:
+    """For the plan without the rule: a share of the time; of its figures only the bound is told."""
+    tell, limit_s = options.on_progress, options.time_limit_s
+    return replace(
+        options,
+        time_limit_s=None if limit_s is None else SEARCH_SHARE * limit_s,
+        on_progress=None if tell is None else lambda told: tell(replace(told, cost=None)),
+    )
+
+
+def time_left(options: SolveOptions, started: float) -> SolveOptions:
+    """For what follows; ``started`` is read off the performance counter."""
+    if options.time_limit_s is None:
+        return options
+    return replace(options, time_limit_s=max(0.1, options.time_limit_s - (time.perf_counter() - started)))
