@@ -4,7 +4,7 @@ Without the rule the engine's bound holds as well with it; with a price on kilom
 breaks the rule, the programme of :mod:`exact` runs over few moves: loaded runs of the plan, its empty runs on some days
 more, every visit, and empty runs between workshops and the places nearest to them.
 
-1. The relaxation with the loaded runs as they are; where it has none, with as many of them as it likes, rounded down.
+1. The relaxation with the loaded runs as they are; where it has none, with whole ones on some days more, or fewer.
 2. Whole visits.
 3. With these, kilometres have the prices of the relaxation in place of a limit, so that what is left are flows, which
    are whole almost by themselves. Where they run too far after all, once more with some kilometres kept back.
@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
-from math import floor
 from typing import Any
 
 import pulp
@@ -26,7 +25,7 @@ import pulp
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.data import Move, Moves, Spot, Wear
-from optimizer.models.rolling_stock.wagons.exact import WagonModel, build
+from optimizer.models.rolling_stock.wagons.exact import WagonModel, build, plan_cost
 from optimizer.solvers.mip import solve_model
 
 Runs = dict[tuple[Move, int], int]
@@ -35,15 +34,14 @@ OnHire = dict[tuple[str, Spot, int], int]
 SEARCH_SHARE, BOUND_SHARE = 0.5, 0.4
 """Share of the time limit for the plan without the rule, and of what is left then for the bound at a price."""
 SHIFT_DAYS = 3
-"""Empty runs of worn types may leave so many days earlier or later than in that plan."""
+"""Runs of worn types may leave so many days earlier or later than in that plan."""
 NEAREST = 8
 """Places from which empty runs to each workshop are on offer, and to which from there."""
 VISITS_GAP, VISITS_S, FLOWS_S = 2e-3, 60.0, 60.0
 """Gap and longest time of the search for whole visits, and longest time for whole flows."""
-KEPT_BACK, DEARER = (Fraction(1, 4), Fraction(1)), (1.5, 4.0, 10.0)
+KEPT_BACK, DEARER = (Fraction(1, 4), Fraction(0), Fraction(1)), (1.5, 4.0, 10.0)
 """Kilometres, or days, that are kept back, of those a visit gives, and how many times their price in the relaxation
 they cost whole flows, so that these do not run further for nothing: try after try."""
-WHOLE = 1e-5
 
 
 def without_rule(moves: Moves) -> Moves:
@@ -100,35 +98,50 @@ def priced(moves: Moves, scarce: Sequence[Wear]) -> tuple[Moves, float]:
 
 def keep_rule(problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs) -> tuple[Runs, OnHire] | None:
     """Runs, and wagons on hire, of a plan around those of one that breaks the rule; None where none was found."""
-    around = _Around(problem, options, moves, runs)
+    around, best, least = _Around(problem, options, moves, runs), None, Fraction(0)
     for share in KEPT_BACK:
-        price = around.visits(share)
-        if price is None:
-            return None
-        for dearer in DEARER:
-            found = around.flows({key: dearer * usd for key, usd in price.items()})
-            if found is not None and not overdue(moves, *found):
-                return found
-        if around.over():
+        found = _one_try(around, moves, share)
+        if found is not None and (best is None or plan_cost(moves, *found) < least):
+            best, least = found, plan_cost(moves, *found)
+        if around.over() or (found is not None and not around.gave_up):
             break
+    return best
+
+
+def _one_try(around: _Around, moves: Moves, share: Fraction) -> tuple[Runs, OnHire] | None:
+    price = around.visits(share)
+    for dearer in DEARER if price is not None else ():
+        assert price is not None
+        found = around.flows({key: dearer * usd for key, usd in price.items()})
+        if found is not None and not overdue(moves, *found):
+            return found
     return None
 
 
 class _Around:
-    """The programme over few moves around a plan."""
+    """
+    The programme over few moves around a plan.
+
+    Attributes
+    ----------
+    gave_up
+        Whether loads of the plan stay behind.
+    """
 
     def __init__(self, problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs) -> None:
         self.options, self.moves, self.started = options, moves, time.perf_counter()
         days: dict[Move, set[int]] = defaultdict(set)
         for move, day in runs:
             days[move].add(day)
-        kept = {move: replace(move, on=frozenset(days[move])) for move in moves.loaded if move in days}
-        few = replace(moves, loaded=tuple(kept.values()), empty=tuple(_empty_moves(moves, days)))
+        worn = {wear.wagon_id for wear in moves.wear}
+        origin = {_some_days(move, days, worn): move for move in moves.loaded if move in days}
+        few = replace(moves, loaded=tuple(origin), empty=tuple(_empty_moves(moves, days, worn)))
         self.model: WagonModel = build(problem, few)
         self.plain = self.model.programme.objective.copy()
-        for (move, day), wagons in runs.items():
-            if move in kept:
-                self._hold(self.model.run[kept[move], day], wagons)
+        self.loads = [
+            (v, runs.get((origin[move], day), 0)) for (move, day), v in self.model.run.items() if move in origin
+        ]
+        self.gave_up = False
 
     def over(self) -> bool:
         left = self._left_s()
@@ -147,6 +160,9 @@ class _Around:
         visits = [v for (move, _), v in self.model.run.items() if move.kind == "maintenance"]
         for variable in visits:
             self._hold(variable, None)
+        for variable, wagons in self.loads:
+            self._hold(variable, wagons)
+        self.gave_up = False
         if not self._solve(set()) and not self._fewer_loads():
             return None
         price = {key: abs(row.pi or 0.0) for key, (_, row) in self.model.wear.items()}
@@ -166,14 +182,14 @@ class _Around:
         return runs, on_hire
 
     def _fewer_loads(self) -> bool:
-        """Loaded runs as far as the relaxation has them, no more than there are; whether it has a plan."""
-        loaded = [v for (move, _), v in self.model.run.items() if move.kind == "loaded"]
-        for variable in loaded:
-            variable.lowBound = 0
-        if not self._solve(set()):
+        """Hold loads that go with whole visits, some of them on other days; whether there are any."""
+        self.gave_up = True
+        for variable, _ in self.loads:
+            self._hold(variable, None)
+        if not self._solve({"loaded", "maintenance"}, VISITS_S, VISITS_GAP):
             return False
-        for variable in loaded:
-            self._hold(variable, floor(variable.value() + WHOLE))
+        for variable, _ in self.loads:
+            self._hold(variable, round(variable.value()))
         return self._solve(set())
 
     def _price(self, price: Mapping[tuple[int, int], float]) -> None:
@@ -212,17 +228,21 @@ class _Around:
         variable.lowBound, variable.upBound = value or 0, value
 
 
-def _empty_moves(moves: Moves, days: Mapping[Move, set[int]]) -> Iterator[Move]:
-    worn = {wear.wagon_id for wear in moves.wear}
+def _empty_moves(moves: Moves, days: Mapping[Move, set[int]], worn: set[str]) -> Iterator[Move]:
     shops = {(move.wagon_id, move.start) for move in moves.empty if move.kind == "maintenance"}
     near = set(_near_shops(moves, shops))
     for move in moves.empty:
         if move.kind == "maintenance" or move in near:
             yield move
         elif move in days:
-            around = SHIFT_DAYS if move.wagon_id in worn else 0
-            on = {day + shift for day in days[move] for shift in range(-around, around + 1)}
-            yield replace(move, on=frozenset(on if move.on is None else on & move.on))
+            yield _some_days(move, days, worn)
+
+
+def _some_days(move: Move, days: Mapping[Move, set[int]], worn: set[str]) -> Move:
+    """The move on the days of the plan, and some days earlier and later if its type wears."""
+    around = SHIFT_DAYS if move.wagon_id in worn else 0
+    on = {day + shift for day in days[move] for shift in range(-around, around + 1)}
+    return replace(move, on=frozenset(on if move.on is None else on & move.on))
 
 
 def _near_shops(moves: Moves, shops: set[tuple[str, Spot]]) -> Iterator[Move]:
