@@ -111,7 +111,7 @@ class Orders:
     suited: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wear:
     """Kilometres, or days under way, that the wagons of a type have left until they are due at a workshop.
 

@@ -92,7 +92,7 @@ def solve_by_parts(
     relaxed = Search(problem, maintenance.bound_options(options, started), dear)
     _relaxed(relaxed)
     search.bound = max(search.bound, relaxed.bound - given_usd)
-    kept = maintenance.keep_rule(problem, maintenance.time_left(options, started), moves, runs)
+    kept = maintenance.keep_rule(problem, maintenance.time_left(options, started), moves, runs, scarce)
     if kept is None:
         search.plan, search.cost = None, standing_usd(moves)
     return outcome(search, kept)

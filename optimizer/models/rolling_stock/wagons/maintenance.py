@@ -7,14 +7,14 @@ more, every visit, and empty runs between workshops and the places nearest to th
 1. The relaxation with the loaded runs as they are; where it has none, with whole ones on some days more, or fewer.
 2. Whole visits.
 3. With these, kilometres have the prices of the relaxation in place of a limit, so that what is left are flows, which
-   are whole almost by themselves. Where they run too far after all, once more with some kilometres kept back.
+   are whole almost by themselves. Types that run too far after all keep the kilometres of a visit back, once more.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
@@ -25,7 +25,7 @@ import pulp
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.problem import RollingStock
 from optimizer.models.rolling_stock.wagons.data import Move, Moves, Spot, Wear
-from optimizer.models.rolling_stock.wagons.exact import WagonModel, build, plan_cost
+from optimizer.models.rolling_stock.wagons.exact import WagonModel, build
 from optimizer.solvers.mip import solve_model
 
 Runs = dict[tuple[Move, int], int]
@@ -39,9 +39,11 @@ NEAREST = 8
 """Places from which empty runs to each workshop are on offer, and to which from there."""
 VISITS_GAP, VISITS_S, FLOWS_S = 2e-3, 60.0, 60.0
 """Gap and longest time of the search for whole visits, and longest time for whole flows."""
-KEPT_BACK, DEARER = (Fraction(1, 4), Fraction(0), Fraction(1)), (1.5, 4.0, 10.0)
-"""Kilometres, or days, that are kept back, of those a visit gives, and how many times their price in the relaxation
-they cost whole flows, so that these do not run further for nothing: try after try."""
+MANY = 5
+"""Visits from which one more is kept back from the start."""
+TRIES, DEARER = 5, (1.0, 1.25, 1.5)
+"""Times that a type which runs too far after all keeps a visit more back; and how many times their price in the
+relaxation kilometres cost whole flows, one after the other."""
 
 
 def without_rule(moves: Moves) -> Moves:
@@ -49,9 +51,9 @@ def without_rule(moves: Moves) -> Moves:
     return replace(moves, wear=())
 
 
-def overdue(moves: Moves, runs: Runs, on_hire: OnHire) -> list[Wear]:
-    """Where a type is due on some day before a visit begins."""
-    found = []
+def overdue(moves: Moves, runs: Runs, on_hire: OnHire) -> dict[Wear, Fraction]:
+    """What lacks where a type is due on some day before a visit begins, in kilometres or days, at its most."""
+    found = {}
     for wear in moves.wear:
         change = defaultdict[int, Fraction](Fraction, wear.left)
         for (move, day), wagons in runs.items():
@@ -60,12 +62,13 @@ def overdue(moves: Moves, runs: Runs, on_hire: OnHire) -> list[Wear]:
         for (wagon_id, _, day), wagons in on_hire.items():
             if wagon_id == wear.wagon_id:
                 change[day] += wear.hired * wagons
-        if min(accumulate(change[day] for day in sorted(change)), default=0) < 0:
-            found.append(wear)
+        least = min(accumulate(change[day] for day in sorted(change)), default=Fraction(0))
+        if least < 0:
+            found[wear] = -least
     return found
 
 
-def priced(moves: Moves, scarce: Sequence[Wear]) -> tuple[Moves, float]:
+def priced(moves: Moves, scarce: Collection[Wear]) -> tuple[Moves, float]:
     """
     The same fleet with a price on what wears it in place of the rule, and USD to take off the bound that this gives.
 
@@ -96,37 +99,30 @@ def priced(moves: Moves, scarce: Sequence[Wear]) -> tuple[Moves, float]:
     return replace(moves, types=types, loaded=loaded, empty=empty, wear=()), float(given)
 
 
-def keep_rule(problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs) -> tuple[Runs, OnHire] | None:
-    """Runs, and wagons on hire, of a plan around those of one that breaks the rule; None where none was found."""
-    around, best, least = _Around(problem, options, moves, runs), None, Fraction(0)
-    for share in KEPT_BACK:
-        found = _one_try(around, moves, share)
-        if found is not None and (best is None or plan_cost(moves, *found) < least):
-            best, least = found, plan_cost(moves, *found)
-        if around.over() or (found is not None and not around.gave_up):
+def keep_rule(
+    problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs, lack: Mapping[Wear, Fraction]
+) -> tuple[Runs, OnHire] | None:
+    """Runs, and wagons on hire, of a plan around one that breaks the rule by ``lack``; None where none was found."""
+    around = _Around(problem, options, moves, runs)
+    kept_back = {wear: int(lack.get(wear, 0) > MANY * wear.every) for wear in moves.wear}
+    for _ in range(TRIES):
+        price, late = around.visits(kept_back), dict[Wear, Fraction]()
+        for dearer in DEARER if price is not None else ():
+            assert price is not None
+            found = around.flows({key: dearer * usd for key, usd in price.items()})
+            if found is None:
+                continue
+            late = overdue(moves, *found)
+            if not late:
+                return found
+        if not late or around.over():
             break
-    return best
-
-
-def _one_try(around: _Around, moves: Moves, share: Fraction) -> tuple[Runs, OnHire] | None:
-    price = around.visits(share)
-    for dearer in DEARER if price is not None else ():
-        assert price is not None
-        found = around.flows({key: dearer * usd for key, usd in price.items()})
-        if found is not None and not overdue(moves, *found):
-            return found
+        kept_back |= {wear: kept_back[wear] + 1 for wear in late}
     return None
 
 
 class _Around:
-    """
-    The programme over few moves around a plan.
-
-    Attributes
-    ----------
-    gave_up
-        Whether loads of the plan stay behind.
-    """
+    """The programme over few moves around a plan."""
 
     def __init__(self, problem: RollingStock, options: SolveOptions, moves: Moves, runs: Runs) -> None:
         self.options, self.moves, self.started = options, moves, time.perf_counter()
@@ -141,28 +137,26 @@ class _Around:
         self.loads = [
             (v, runs.get((origin[move], day), 0)) for (move, day), v in self.model.run.items() if move in origin
         ]
-        self.gave_up = False
 
     def over(self) -> bool:
         left = self._left_s()
         return self.options.stop.is_set() or (left is not None and left <= 0)
 
-    def visits(self, share: Fraction) -> dict[tuple[int, int], float] | None:
+    def visits(self, kept_back: Mapping[Wear, int]) -> dict[tuple[int, int], float] | None:
         """
-        Hold whole visits that go with this share of one kept back; none where none were found in time.
+        Hold whole visits, with what so many of them give kept back; none where none were found in time.
 
         Returns prices of a kilometre, or day, by the number of the wear and day of departure.
         """
         for number, wear in enumerate(self.moves.wear):
             for day in range(self.moves.days):
-                self.model.wear[number, day][0].lowBound = float(share * wear.every)
+                self.model.wear[number, day][0].lowBound = float(kept_back[wear] * wear.every)
         self.model.programme.setObjective(self.plain)
         visits = [v for (move, _), v in self.model.run.items() if move.kind == "maintenance"]
         for variable in visits:
             self._hold(variable, None)
         for variable, wagons in self.loads:
             self._hold(variable, wagons)
-        self.gave_up = False
         if not self._solve(set()) and not self._fewer_loads():
             return None
         price = {key: abs(row.pi or 0.0) for key, (_, row) in self.model.wear.items()}
@@ -183,7 +177,6 @@ class _Around:
 
     def _fewer_loads(self) -> bool:
         """Hold loads that go with whole visits, some of them on other days; whether there are any."""
-        self.gave_up = True
         for variable, _ in self.loads:
             self._hold(variable, None)
         if not self._solve({"loaded", "maintenance"}, VISITS_S, VISITS_GAP):
