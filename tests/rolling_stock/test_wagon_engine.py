@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,32 @@ def test_gradient_steps_come_near_the_interior_point() -> None:
     assert outcome.cost is not None
     assert outcome.bound is not None
     assert outcome.cost <= 1.03 * outcome.bound
+
+
+def test_a_worn_fleet_goes_to_its_workshops() -> None:
+    drawn = wagon_ladder("S", 1, orders=100, wagons=150, maintained=True)
+    stock = drawn.config.rolling_stock.model_copy(update={"hire_allowed": False})
+    instance = replace(drawn, config=drawn.config.model_copy(update={"rolling_stock": stock}))
+    corridor = apply_scenario(instance, "base")
+    fleet = corridor.table("fleet").assign(km_since_maintenance=109_500.0)
+    problem = RollingStock(replace(corridor, tables={**corridor.tables, "fleet": fleet}))
+    outcome = solve_by_parts(problem, SolveOptions(gap=0.005, time_limit_s=60))
+    assert outcome.solution is not None
+    assert outcome.cost is not None
+    assert outcome.bound is not None
+    assert FAMILY.verify(problem, outcome.solution, outcome.cost) == ()
+    assert (outcome.solution["runs"]["kind"] == "maintenance").any()
+    assert outcome.bound <= outcome.cost <= 1.05 * outcome.bound
+    free = solve_by_parts(
+        RollingStock(
+            replace(
+                corridor, tables={**corridor.tables, "wagons": corridor.table("wagons").assign(maintenance_km=np.nan)}
+            )
+        ),
+        SolveOptions(gap=0.005, time_limit_s=60),
+    )
+    assert free.bound is not None
+    assert outcome.bound > 1.01 * free.bound  # the price on kilometres
 
 
 def cheapest_by_enumeration(price: list[float], load: list[float], need: float, most: float, penalty: float) -> float:
