@@ -1,15 +1,17 @@
-"""Locomotives at real sizes: every gauge is a problem of its own, searched in a thread of its own.
+"""Locomotives at real sizes: every gauge is a problem of its own.
 
 Types of one gauge work on trains of that gauge only. :mod:`gauge` bounds and plans each; cost and bound of
-the whole are their sums.
+the whole are their sums. Two threads work on the gauge where the difference of both is largest.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from fractions import Fraction
+from threading import Condition
 
 from optimizer.models.family import SolveOptions
 from optimizer.models.rolling_stock.locomotives.clock import Clock
@@ -21,8 +23,48 @@ from optimizer.models.rolling_stock.routes import RouteBook
 from optimizer.result import Outcome, Progress, relative_gap
 from optimizer.solvers.watch import POLL_S
 
+WORKERS = 2
+ENDED = object()
 SMALL_TRAINS = 100
 """Up to so many trains the whole programme is handed over."""
+
+
+class SharedWork:
+    """Pieces of work of all gauges; each gauge is in the hands of one thread at a time."""
+
+    def __init__(self, parts: Sequence[GaugePart], reached: Callable[[], bool]) -> None:
+        self._waiting: list[tuple[GaugePart, Iterator[None]]] = [(part, part.work(reached)) for part in parts]
+        self._begun: set[int] = set()
+        self._out = 0
+        self._changed = Condition()
+
+    def run(self) -> None:
+        """Work until nothing is left."""
+        while (taken := self._take()) is not None:
+            ended = True
+            try:
+                ended = next(taken[1], ENDED) is ENDED
+            finally:
+                with self._changed:
+                    self._out -= 1
+                    if not ended:
+                        self._waiting.append(taken)
+                    self._changed.notify_all()
+
+    def _take(self) -> tuple[GaugePart, Iterator[None]] | None:
+        """First a first plan for each gauge; then where most is open."""
+        with self._changed:
+            while not self._waiting:
+                if not self._out:
+                    return None
+                self._changed.wait()
+            chosen = max(
+                self._waiting, key=lambda entry: (id(entry[0]) not in self._begun, entry[0].cost - entry[0].bound)
+            )
+            self._waiting.remove(chosen)
+            self._begun.add(id(chosen[0]))
+            self._out += 1
+            return chosen
 
 
 def solve_trains_engine(problem: RollingStock, options: SolveOptions) -> Outcome:
@@ -51,8 +93,9 @@ def search_trains(problem: RollingStock, options: SolveOptions) -> Outcome:
 
     if parts:
         told: tuple[float, float] | None = None
-        with ThreadPoolExecutor(len(parts)) as threads:
-            running = [threads.submit(part.run, reached) for part in parts]
+        shared = SharedWork(parts, reached)
+        with ThreadPoolExecutor(WORKERS) as threads:
+            running = [threads.submit(shared.run) for _ in range(WORKERS)]
             try:
                 ended = False
                 while not ended:

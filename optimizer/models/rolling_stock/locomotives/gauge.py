@@ -8,35 +8,37 @@
 
    Units whose kilometres run out are counted together in it, those fresh from a shop not at all.
 3. **Rounding.** Of the columns with small reduced cost, one day after another gets whole consists by an integer
-   programme in which later days are still fractional.
+   programme in which the next days are still fractional, and those after them paid for at the prices of the relaxation.
 4. **Neighbourhoods.** Trains near to each other in time, or in time and place, are planned anew by an integer programme
-   while all others keep their consists, but not their locomotives. As many trains are free as can be solved. Where that
-   is all of them, the bound is that of the programme, too.
+   while all others keep their consists, but not their locomotives; what begins long before or after stays as it is. As
+   many trains are free as can be solved. Where that is all of them, the bound is that of the programme, too.
 
 Plans of the programme are handed out to single units, which leave out what they cannot do, and mended by the search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
-import highspy
 import numpy as np
-import numpy.typing as npt
 
 from optimizer.models.rolling_stock.locomotives.clock import Clock
 from optimizer.models.rolling_stock.locomotives.duties import UnitDuty, plan_cost, unit_duties
 from optimizer.models.rolling_stock.locomotives.entering import add_light, add_waits, enter_work
+from optimizer.models.rolling_stock.locomotives.nearness import Nearness
 from optimizer.models.rolling_stock.locomotives.network import Floats, Ints, loco_networks
+from optimizer.models.rolling_stock.locomotives.partial import horizon_at, whole_consists, whole_flows
 from optimizer.models.rolling_stock.locomotives.programme import build_programme
-from optimizer.models.rolling_stock.locomotives.relaxation import Relaxed, certified_bound, linear_model
+from optimizer.models.rolling_stock.locomotives.relaxation import Relaxed, certified_bound, linear_model, right_sign
 from optimizer.models.rolling_stock.locomotives.search import DutySearch
-from optimizer.models.rolling_stock.locomotives.trains import Stage, TrainPlan, least_cost
+from optimizer.models.rolling_stock.locomotives.trains import TrainPlan, least_cost
 from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.result import Status, relative_gap
 from optimizer.solvers.highs import HighsOutcome, run_highs
 
+DAY_MIN = MINUTES_PER_DAY
 FIRST_ROUNDS, ROUNDS_A_TRAIN, MEND_ROUNDS, MEND_LEFT_OUT, ROUNDS_A_LOOK = 10, 300, 5, 100, 20
 """Of the annealing, by train: before the relaxation, where that cannot be rounded, and after a plan of which units left
 something out, at most and by train left out; and between two looks at the clock."""
@@ -44,6 +46,8 @@ HOT_H, COLD_H = 8.0, 0.5
 """What a plan may cost more than the last one, in hours of the dearest unit: at first and at last."""
 ROUND_GAP, ROUND_SHARE, ROUND_DAYS = 2e-3, 0.7, 3
 """Gap of each day that is rounded, share of the time for all days, and the part of it that one day may take."""
+AHEAD_MIN = 60 * 60
+"""What begins so long after a day that is rounded is left out, at the prices of the relaxation."""
 SURE = 0.9
 """Types of a consist with such a share in the relaxation are kept when it is rounded."""
 ROUND_H, ANEW_H, FEW_COLUMNS = 1.0, 2.0, 5_000
@@ -51,19 +55,9 @@ ROUND_H, ANEW_H, FEW_COLUMNS = 1.0, 2.0, 5_000
 FREE_TRAINS = 24
 """In the first neighbourhood; then more where the search ended by itself, fewer where it was cut off."""
 GROW, SHRINK, FEWEST = 1.15, 0.7, 4
-NODES = 40
-SEARCH_S = 40.0
-"""Of one neighbourhood, for safety: its work is limited by nodes."""
-WHOLE_GAP = 5e-4
-DAY_MIN = MINUTES_PER_DAY
-FAR_MIN = 24 * 60
-"""So many minutes apart are as far as to share no place."""
-WHOLE = 1e-6
-NUMBERS = highspy.HighsVarType
-
-
-def _ends(stage: Stage) -> tuple[str, str]:
-    return stage.from_node, stage.to_node
+SEARCH_S, FLOWS_S = 40.0, 120.0
+"""Of one neighbourhood, and of whole flows for given consists, for safety."""
+WHOLE, ROW_TOLERANCE = 1e-6, 1e-4
 
 
 class GaugePart:
@@ -89,7 +83,6 @@ class GaugePart:
         self.running: list[str] = []
         self._relaxed: Relaxed | None = None
         self._x = np.zeros(self.programme.num_columns)
-        self._outcome = HighsOutcome(Status.NO_SOLUTION, None, None, 0.0)
         alone = loco_networks(problem, plan, self.programme.stages, single=True)
         self._search = DutySearch(problem, plan, services, alone, clock.options.seed)
         self._usd_per_h = 60 * max((float(network.usd_per_min) for network in alone), default=0.0)
@@ -99,26 +92,26 @@ class GaugePart:
         chosen = [(s, tuple(sorted(k for k, _ in p.consists[s][c]))) for s, c in p.key["haul"].tolist()]
         self._choice = np.array([types.setdefault(key, len(types)) for key in chosen], np.int64)
         """Number of the stage and types of each consist."""
-        stages = [plan.stages[service] for service in services]
-        self._depart_min = np.array([own[0].depart_min for own in stages], float)
-        places = {name: n for n, name in enumerate(sorted({name for own in stages for s in own for name in _ends(s)}))}
-        self._calls = np.zeros((len(stages), len(places)))
-        for number, own in enumerate(stages):
-            self._calls[number, [places[name] for stage in own for name in _ends(stage)]] = 1.0
+        self._nearness = Nearness([plan.stages[service] for service in services], p.begin_min)
 
-    def run(self, reached: Callable[[], bool]) -> None:
-        """Search until the time is over, the gap is ``reached``, or the work is done."""
+    def work(self, reached: Callable[[], bool]) -> Iterator[None]:
+        """Search piece by piece, until the time is over, the gap is ``reached``, or nothing is left to do."""
         if not self.programme.networks or self.clock.over():
             self.relax()
             return
         self._search.build()
         self._keep()
+        yield
         self._anneal(FIRST_ROUNDS * len(self.programme.services), reached)
+        yield
         self.relax()
-        if not self._round(reached):
+        yield
+        rounded = yield from self._round(reached)
+        if not rounded:
             self._anneal(ROUNDS_A_TRAIN * len(self.programme.services), reached)
+        yield
         if self._relaxed is not None and self._enter():
-            self._neighbourhoods(reached)
+            yield from self._neighbourhoods(reached)
 
     def _anneal(self, rounds: int, reached: Callable[[], bool]) -> None:
         """Rounds that cool down from :data:`HOT_H` to :data:`COLD_H`, within half of the time that is left."""
@@ -152,35 +145,19 @@ class GaugePart:
         if add_light(p, whole, self.duties, self.connection_min) and add_waits(p, whole):
             self._x = whole
             return True
-        found = self._flows(x, np.r_[p.group["light"], p.group["wait"]])
+        found = whole_flows(p, x, np.r_[p.group["light"], p.group["wait"]], self.clock.limits(FLOWS_S))
         if found is None:
             return False
         self._x = found
         return True
 
-    def _flows(self, held: Floats, columns: Ints) -> Floats | None:
-        """Whole values of some columns that go with those of all others, ``held``; none where none are found."""
-        p = self.programme
-        x = np.rint(held)
-        x[columns] = 0.0
-        options = self.clock.limits(SEARCH_S)
-        highs = linear_model(
-            p, columns, p.lower, p.upper, options, {"mip_max_nodes": NODES, "mip_rel_gap": WHOLE_GAP}, x
-        )
-        kinds = np.full(columns.size, NUMBERS.kInteger)
-        kinds[columns >= p.group["wait"].start] = NUMBERS.kContinuous
-        highs.changeColsIntegrality(columns.size, np.arange(columns.size, dtype=np.int32), kinds)
-        if run_highs(highs, options, is_mip=True, constant=p.value(x)).objective is None:
-            return None
-        x[columns] = np.array(highs.getSolution().col_value)
-        return np.rint(x)
-
-    def _round(self, reached: Callable[[], bool]) -> bool:
+    def _round(self, reached: Callable[[], bool]) -> Generator[None, None, bool]:
         """
         Round the relaxation by time: consists of one day after another are whole, those of later ones need not be.
 
-        Of the days before only the types of each consist are kept, so a train can still be cancelled. False where
-        there is no relaxation, or a day found none in its time.
+        Of the days before only the types of each consist are kept, so a train can still be cancelled. A day that finds
+        none in its time is rounded with the next one. False where there is no relaxation, or the last days found none;
+        their trains are left to the search.
         """
         p = self.programme
         if self._relaxed is None:
@@ -192,42 +169,54 @@ class GaugePart:
         runs = self._relaxed.x[p.group["train"]][p.train_of[p.key["haul"][:, 0]]]
         sure = np.zeros(len(p.stages), bool)
         sure[p.key["haul"][taken[self._choice] >= SURE * np.maximum(runs, SURE), 0]] = True
-        upper[
-            np.flatnonzero(sure[p.key["haul"][:, 0]] & (taken[self._choice] < 1.0 - SURE)) + p.group["haul"].start
-        ] = 0.0
-        x = self._x
-        days = range(DAY_MIN, int(depart.max()) + DAY_MIN + 1, DAY_MIN)
-        for number, until in enumerate(days):
+        gone = sure[p.key["haul"][:, 0]] & (taken[self._choice] < 1.0 - SURE)
+        upper[np.flatnonzero(gone) + p.group["haul"].start] = 0.0
+        x, whole = np.zeros(p.num_columns), 0
+        for until in range(DAY_MIN, int(depart.max()) + DAY_MIN + 1, DAY_MIN):
             if self._ended(reached):
-                return False
-            limit_s = ROUND_SHARE * self.clock.left_s() / min(ROUND_DAYS, len(days) - number)
-            found = self._solve(columns, p.lower, upper, depart < until, None, ROUND_GAP, limit_s)
-            if found is None:
-                return False
-            x = found
-            taken = np.bincount(self._choice, x[p.group["haul"]])
-            gone = (depart < until)[p.key["haul"][:, 0]] & (taken[self._choice] < 0.5)
-            upper[np.flatnonzero(gone) + p.group["haul"].start] = 0.0
-        self._accept(x)
-        return True
+                break
+            found = self._day(columns, upper, until)
+            if found is not None:
+                x, whole = found, until
+                taken = np.bincount(self._choice, x[p.group["haul"]])
+                gone = (depart < until)[p.key["haul"][:, 0]] & (taken[self._choice] < 0.5)
+                upper[np.flatnonzero(gone) + p.group["haul"].start] = 0.0
+            yield
+        late = np.bincount(p.train_of, depart >= whole) > 0
+        x[np.flatnonzero(late) + p.group["train"].start] = 0.0
+        x[np.flatnonzero(late[p.train_of[p.key["haul"][:, 0]]]) + p.group["haul"].start] = 0.0
+        if whole:
+            self._accept(x, columns)
+        return not late.any()
 
-    def _neighbourhoods(self, reached: Callable[[], bool]) -> None:
-        """Trains planned anew, until nothing gets better."""
+    def _day(self, columns: Ints, upper: Floats, until: int) -> Floats | None:
+        """Whole consists for the stages until then, and some foresight."""
+        assert self._relaxed is not None
+        p = self.programme
+        horizon = horizon_at(p, self._relaxed, until + AHEAD_MIN)
+        options = self.clock.limits(ROUND_SHARE * self.clock.left_s() / ROUND_DAYS)
+        whole = np.array([stage.depart_min < until for stage in p.stages])
+        return whole_consists(p, columns, p.lower, upper, whole, options, ROUND_GAP, horizon=horizon)[0]
+
+    def _neighbourhoods(self, reached: Callable[[], bool]) -> Iterator[None]:
+        """Trains planned anew, two sets of them at a time where they are far apart, until nothing gets better."""
         trains = len(self.programme.services)
-        free, idle, kinds = float(FREE_TRAINS), 0, (self._by_time, self._by_place)
+        free, idle, by_place = float(FREE_TRAINS), 0, False
         while idle < 2 * trains:
             runs = np.isin(self.programme.services, self.running)
             shuffled = self._rng.permutation(trains)
-            for number, seed in enumerate(shuffled[np.argsort(runs[shuffled], kind="stable")].tolist()):
+            seeds = shuffled[np.argsort(runs[shuffled], kind="stable")].tolist()
+            while seeds:
                 if self._ended(reached):
                     return
                 before = self.cost
-                nearest = np.argsort(kinds[number % len(kinds)](seed), kind="stable")[: int(free)]
-                ended = self.plan_anew(nearest)
-                if ended and nearest.size == trains:
+                chosen = self._nearness.apart(seeds, min(int(free), trains), by_place)
+                ended = self.plan_anew(*chosen)
+                if ended and chosen[0].size == trains:
                     return
                 free = free * GROW if ended else max(FEWEST, min(free, trains) * SHRINK)
-                idle = 0 if self.cost < before - WHOLE else idle + 1
+                idle, by_place = 0 if self.cost < before - WHOLE else idle + len(chosen), not by_place
+                yield
 
     def relax(self) -> None:
         """The linear relaxation, by interior point; its prices need no basis."""
@@ -238,9 +227,10 @@ class GaugePart:
         if run_highs(highs, options, is_mip=False, constant=p.constant).bound is None:
             return
         solution = highs.getSolution()
-        bound, reduced = certified_bound(p, np.array(solution.row_dual))
+        price = right_sign(p, np.array(solution.row_dual))
+        bound, reduced = certified_bound(p, price)
         self.bound = max(self.bound, min(bound, self.cost))
-        self._relaxed = Relaxed(np.array(solution.col_value), reduced)
+        self._relaxed = Relaxed(np.array(solution.col_value), reduced, price)
 
     def _near(self, hours: float) -> tuple[Ints, bool]:
         """
@@ -257,72 +247,50 @@ class GaugePart:
         kept[self.programme.group["wait"]] = kept[self.programme.group["train"]] = True  # every train can be cancelled
         return np.flatnonzero(kept), usd >= gap_usd
 
-    def plan_anew(self, trains: Ints) -> bool:
-        """The best consists of some trains while all others keep theirs; whether the search ended by itself."""
+    def plan_anew(self, *groups: Ints) -> bool:
+        """
+        The best consists of some trains while all others keep theirs; whether the searches ended by themselves.
+
+        Groups of trains under way at different times are searched at the same time.
+        """
         p = self.programme
-        free = np.zeros(len(p.services), bool)
-        free[trains] = True
-        stage_free = free[p.train_of]
-        lower, upper = p.lower.copy(), p.upper.copy()
-        for name, frees in (("train", free), ("haul", stage_free[p.key["haul"][:, 0]])):
-            held = np.flatnonzero(~frees) + p.group[name].start
-            lower[held] = upper[held] = np.rint(self._x[held])
         columns, complete = self._near(ANEW_H)
         before = self.cost
-        x = self._solve(columns, lower, upper, stage_free, self._x)
-        if x is None:
-            return False
-        self._accept(x)
-        if complete and free.all() and self._outcome.bound is not None:
-            self.bound = max(self.bound, min(self._outcome.bound, before, self.cost))
-        return self._outcome.status is Status.OPTIMAL
 
-    def _by_time(self, seed: int) -> Floats:
-        """Minutes between the departure of each train and that of the seed."""
-        return np.abs(self._depart_min - self._depart_min[seed])
+        def search(trains: Ints) -> tuple[Floats | None, HighsOutcome]:
+            free = np.zeros(len(p.services), bool)
+            free[trains] = True
+            stage_free = free[p.train_of]
+            held = ~self._nearness.around(trains)
+            held[p.group["train"]] |= ~free
+            held[p.group["haul"]] |= ~stage_free[p.key["haul"][:, 0]]
+            lower, upper = p.lower.copy(), p.upper.copy()
+            lower[held] = upper[held] = np.rint(self._x[held])
+            return whole_consists(p, columns, lower, upper, stage_free, self.clock.limits(SEARCH_S), start=self._x)
 
-    def _by_place(self, seed: int) -> Floats:
-        """The same, and as much more as few places are shared."""
-        shared = self._calls @ self._calls[seed] / self._calls[seed].sum()
-        return self._by_time(seed) + FAR_MIN * (1.0 - shared)
+        with ThreadPoolExecutor(len(groups)) as threads:
+            outcomes = list(threads.map(search, groups))
+        x = self._x
+        for trains, (found, _) in zip(groups, outcomes, strict=True):
+            if found is not None and self._keeps_rows(both := np.where(self._nearness.around(trains), found, x)):
+                x = both
+        if x is not self._x:
+            self._accept(x, columns)
+        outcome = outcomes[0][1]
+        if complete and groups[0].size == len(p.services) and outcome.bound is not None:
+            self.bound = max(self.bound, min(outcome.bound, before, self.cost))
+        return all(found is not None and outcome.status is Status.OPTIMAL for found, outcome in outcomes)
 
-    def _solve(
-        self, columns: Ints, lower: Floats, upper: Floats, whole: npt.NDArray[np.bool_], start: Floats | None,
-        gap: float = WHOLE_GAP, limit_s: float = SEARCH_S,
-    ) -> Floats | None:  # fmt: skip
-        """
-        Values of some columns, with whole consists for the stages that are ``whole``; none where none were found.
-
-        With whole consists, units flow in whole numbers but for shared kilometres.
-        """
+    def _keeps_rows(self, x: Floats) -> bool:
         p = self.programme
-        x = np.zeros(p.num_columns)
-        x[columns] = np.minimum(lower[columns], upper[columns])
-        free = columns[lower[columns] < upper[columns]]
-        options = self.clock.limits(limit_s)
-        highs = linear_model(p, free, lower, upper, options, {"mip_max_nodes": NODES, "mip_rel_gap": gap}, x)
-        wanted = np.zeros(p.num_columns, bool)
-        wanted[p.group["haul"]] = whole[p.key["haul"][:, 0]]
-        wanted[p.group["train"]] = np.bincount(p.train_of, whole, len(p.services)) > 0
-        kinds = np.full(free.size, NUMBERS.kContinuous)
-        kinds[wanted[free]] = NUMBERS.kInteger
-        highs.changeColsIntegrality(free.size, np.arange(free.size, dtype=np.int32), kinds)
-        if start is not None:
-            guess = highspy.HighsSolution()
-            guess.col_value = list(start[free])
-            highs.setSolution(guess)
-        self._outcome = run_highs(highs, options, is_mip=True, constant=p.value(x))
-        if self._outcome.objective is None:
-            return None
-        x[free] = np.array(highs.getSolution().col_value)
-        return x
+        taken = p.matrix @ x
+        return bool((taken >= p.row_lower - ROW_TOLERANCE).all() and (taken <= p.row_upper + ROW_TOLERANCE).all())
 
-    def _accept(self, x: Floats) -> None:
+    def _accept(self, x: Floats, columns: Ints) -> None:
         """Hand values of the columns out to units, and take the plan over where it is better."""
         p = self.programme
-        if np.abs(x - np.rint(x)).max() > WHOLE:
-            columns, _ = self._near(ANEW_H)
-            found = self._flows(x, columns[columns >= p.group["unit"].start])
+        if np.abs(x - np.rint(x)).max() > WHOLE or not self._keeps_rows(x):
+            found = whole_flows(p, x, columns[columns >= p.group["unit"].start], self.clock.limits(FLOWS_S))
             if found is None:
                 return
             x = found

@@ -79,6 +79,34 @@ class Programme:
     def num_columns(self) -> int:
         return int(self.cost.size)
 
+    @cached_property
+    def begin_min(self) -> Floats:
+        """Shape (columns,): when what a column stands for begins, in minutes."""
+        depart = np.array([stage.depart_min for stage in self.stages], float)
+        first = np.flatnonzero(np.r_[True, np.diff(self.train_of) > 0])
+        parts = {"train": depart[first], "haul": depart[self.key["haul"][:, 0]]}
+        parts |= {name: depart[self.key[name][:, 1]] for name in ("unit", "stay")}
+        for name in ("light", "shop", "wait"):
+            layer, of = self.key[name][:, 0], self.key[name][:, 1]
+            minutes = np.zeros(layer.size)
+            for number, one in enumerate(self.layers):
+                network = self.networks[one.network]
+                of_kind = {"light": network.light.leave_min, "wait": network.event_min,
+                           "shop": np.array([window.from_min for window in network.windows], float)}[name]  # fmt: skip
+                mine = layer == number
+                minutes[mine] = of_kind[of[mine]]
+            parts[name] = minutes
+        return np.concatenate([parts[name] for name in GROUPS])
+
+    @cached_property
+    def row_min(self) -> Floats:
+        """Shape (rows,): the minute of an event, stage or window; before all others for kilometres."""
+        matrix, minutes = self.by_row, np.zeros(self.matrix.shape[0])
+        used = np.flatnonzero(np.diff(matrix.indptr) > 0)
+        minutes[used] = np.maximum.reduceat(self.begin_min[matrix.indices], matrix.indptr[used])
+        rules = np.repeat([rule for rule, _ in self.row_names], [rows for _, rows in self.row_names])
+        return np.where(rules == "km", -np.inf, minutes)
+
     def value(self, x: Floats) -> float:
         """Cost of values of the columns, USD."""
         return float(self.cost @ x) + self.constant
