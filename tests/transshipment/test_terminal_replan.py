@@ -14,7 +14,7 @@ from optimizer.cli import cli
 from optimizer.data.generator.terminal_ladder import terminal_ladder
 from optimizer.data.scenario import apply_scenario
 from optimizer.errors import UsageError
-from optimizer.models.family import SolveOptions
+from optimizer.models.family import News, SolveOptions
 from optimizer.models.transshipment import Transshipment
 from optimizer.models.transshipment.constraints.variables import CHECKS
 from optimizer.models.transshipment.engine import solve_engine
@@ -23,8 +23,9 @@ from optimizer.models.transshipment.playing.dispatch import Past
 from optimizer.models.transshipment.problem import to_tables, usd
 from optimizer.models.transshipment.relaxation.ladder import bounds
 from optimizer.models.transshipment.relaxation.rest import rest_of
-from optimizer.models.transshipment.replan import Disturbance, read_tables, replan, with_late_trains
+from optimizer.models.transshipment.replan import Disturbance, read_tables, replan, replan_news, with_late_trains
 from optimizer.models.transshipment.search import first_plan
+from optimizer.models.transshipment.site import DAY
 from optimizer.models.transshipment.verify import verify
 from optimizer.result import Status
 from optimizer.solvers.cpsat import solve_cpsat
@@ -134,6 +135,24 @@ def test_faults_are_told(news, text):
     solution = to_tables(problem.site, first_plan(problem.site, SolveOptions()))
     with pytest.raises(UsageError, match=text):
         replan(problem, solution, named)
+
+
+def test_a_repair_that_misses_loads_is_no_plan_where_all_must_be_carried() -> None:
+    """Without its cranes the terminal cannot move any load between trains."""
+    corridor = apply_scenario(terminal_ladder("small", "crane-tight"), None)
+    problem = Transshipment(corridor)
+    solution = to_tables(problem.site, first_plan(problem.site, SolveOptions()))
+    lost = {crane.crane_id: (0, problem.site.end + DAY) for crane in problem.site.cranes}
+    news = News(0, lost_min=lost, cost=0.0)
+    free = replan_news(problem, solution, news, SolveOptions(time_limit_s=1))
+    assert free.outcome.solution is not None
+    missed = (free.outcome.solution["loads"]["mode"] == "missed").sum()
+    assert missed > 0
+    strict = Transshipment(corridor, problem.site.terminal_id, serve_all=True)
+    refused = replan_news(strict, solution, news, SolveOptions(time_limit_s=1))
+    assert refused.outcome.status is Status.NO_SOLUTION
+    assert refused.outcome.solution is None
+    assert refused.outcome.conflicts[0].startswith("every repair found misses ")
 
 
 def test_a_place_for_a_plan_that_is_not_kept_is_refused_before_the_search(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from optimizer.result import Outcome, Solution, Status
 
 CHANGE_USD = 20.0
 """What a wagon on a loaded run that the old plan does not have must save besides."""
-ENDING = 1.1, 0.4
+ENDING = 1.1, 0.3
 """As of :class:`Search`, with what changes; a re-plan's limit is short."""
 
 
