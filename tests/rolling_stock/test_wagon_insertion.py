@@ -228,6 +228,17 @@ def test_empty_wagons_turn_back_from_a_full_link_with_the_loads_that_wait_for_th
     assert not breaks_rules(layout, plan.plan())
 
 
+def test_a_plan_whose_wagons_do_not_add_up_is_not_taken() -> None:
+    order = {"origin": "a", "destination": "c", "release_day": 1, "due_day": 1}
+    layout = grain_line({"fleet": "b"}, [("b", "a", {}), ("a", "c", {})], order, days=5)
+    insertion, found, flows, tolled, prices = routed_plan(layout, np.full(len(layout.choice_usd), 3))
+    assert take(insertion, found, flows, layout.possible, tolled, prices)
+    plan = insertion.plan()
+    assert not breaks_rules(layout, plan)
+    plan.flows.stand[0] += 1
+    assert breaks_rules(layout, plan)
+
+
 def test_no_wagon_comes_out_of_nowhere_however_much_its_loads_save() -> None:
     """Four wagons would save 24,000 USD each; there are three."""
     order = {"origin": "a", "destination": "c", "release_day": 0, "due_day": 0}

@@ -148,6 +148,23 @@ class TypeNetworks:
         return wagons
 
 
+def is_unbalanced(layout: Layout, wagons: Array, flows: Flows) -> bool:
+    """Whether other wagons stand somewhere than come, leave and are on hire there; none may come out of nowhere."""
+    lay, days = layout, layout.days
+    change = lay.supply.astype(np.int64)
+    np.subtract.at(change, lay.choice_tail, wagons)
+    inside = lay.choice_head >= 0
+    np.add.at(change, lay.choice_head[inside], wagons[inside])
+    move, day = np.nonzero(flows.empty)
+    count = flows.empty[move, day]
+    np.subtract.at(change, lay.empty_from[move] * days + day, count)
+    np.add.at(change, lay.empty_to[move] * days + day + lay.empty_days[move], count)
+    hire = flows.hire.reshape(-1, days)
+    change = change.reshape(hire.shape) + hire
+    change[:, 1:] -= hire[:, :-1]
+    return bool((change.cumsum(axis=1).ravel() != flows.stand).any())
+
+
 def plan_usd(layout: Layout, wagons: Array, flows: Flows) -> float:
     """Cost of a plan, USD; wagons out of nowhere are not priced."""
     carried = np.bincount(

@@ -89,15 +89,27 @@ class Insertion:
         end = self.layout.num_states - 1 - head if head < 0 else head
         given_up, left = list[int](), carry(self.net, self.flow, tail, end, units)
         while left:
-            at, found = end, False
+            at, found, mine = end, False, list[int]()
+            before = [array.copy() for array in self._amounts()]
             while not found and (choice := self._give_up(at)) >= 0:
-                given_up.append(choice)
+                mine.append(choice)
                 at = int(self.net.head[choice])
                 found = not carry(self.net, self.flow, tail, at, 1)
-            if not found:
+            if not found:  # loads given up have moved what is missing elsewhere
+                for array, kept in zip(self._amounts(), before, strict=True):
+                    array[:] = kept
                 break
+            given_up += mine
             left -= 1
         return left, given_up
+
+    def _amounts(self) -> tuple[Array, ...]:
+        """All of the flow that changes."""
+        flow = self.flow
+        return (
+            flow.value, flow.stand, flow.hired, flow.run, flow.arriving, flow.leaving, flow.closed, flow.free,
+            flow.wagons,
+        )  # fmt: skip
 
     def _give_up(self, state: int) -> int:
         """Free a wagon for a state from a loaded run that waits for it, at its site first; its number, or -1."""

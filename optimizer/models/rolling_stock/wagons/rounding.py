@@ -13,7 +13,7 @@ import numpy as np
 
 from optimizer.models.rolling_stock.wagons.bounds import Prices, Tolled
 from optimizer.models.rolling_stock.wagons.bounds_kernels import fit_loads
-from optimizer.models.rolling_stock.wagons.flows import MANY, Flows, TypeNetworks, plan_usd
+from optimizer.models.rolling_stock.wagons.flows import MANY, Flows, TypeNetworks, is_unbalanced, plan_usd
 from optimizer.models.rolling_stock.wagons.layout import Array, Layout, expand
 from optimizer.models.rolling_stock.wagons.programme import link_use, yard_use
 
@@ -124,7 +124,8 @@ def route_tolled(networks: TypeNetworks, wagons: Array, tolled: Tolled) -> tuple
 def breaks_rules(layout: Layout, plan: WholePlan) -> bool:
     """Whether wagons come out of nowhere, or more are in a yard or on a link than it takes."""
     busy = link_use(layout, plan.wagons, plan.flows.empty) > layout.link_limit[:, None] + SPARE
-    return bool(busy.any() or _crowded_types(layout, plan.wagons, plan.flows).any())
+    crowded = busy.any() or _crowded_types(layout, plan.wagons, plan.flows).any()
+    return bool(crowded or is_unbalanced(layout, plan.wagons, plan.flows))
 
 
 def _crowded_types(layout: Layout, wagons: Array, flows: Flows) -> Array:
