@@ -24,13 +24,13 @@ if TYPE_CHECKING:
         worth_of_one_more,
         write,
     )
-    from optimizer.certificate import certificate
     from optimizer.errors import InstanceError, OptimizerError, ResultError, UsageError, VerificationError
     from optimizer.families import FAMILIES
     from optimizer.models.gauge_choice.problem import GaugeChoice
     from optimizer.models.port_choice.problem import PortChoice
     from optimizer.models.rolling_stock.problem import RollingStock
     from optimizer.models.transshipment.problem import Transshipment
+    from optimizer.report.certificate import certificate
     from optimizer.result import Progress, Result, Solution, Status, Violation
     from optimizer.results import read_result, write_result
 
@@ -76,7 +76,7 @@ _HOMES = {
         "worth_of_one_more",
         "write",
     ),
-    "optimizer.certificate": ("certificate",),
+    "optimizer.report.certificate": ("certificate",),
     "optimizer.errors": ("InstanceError", "OptimizerError", "ResultError", "UsageError", "VerificationError"),
     "optimizer.families": ("FAMILIES",),
     "optimizer.models.gauge_choice.problem": ("GaugeChoice",),

@@ -19,7 +19,6 @@ LAYERS = {
     "serve": 4,
     "report": 4,
     "api": 4,
-    "certificate": 4,
     "families": 4,
     "checks": 4,
     "models": 3,

@@ -42,9 +42,9 @@ def command(
     and for what stays behind, the reason and the cheapest change that would carry it.
     """
     from optimizer import api, results
-    from optimizer.certificate import certificate
     from optimizer.cli.output import console, key_line, native_output_silenced, print_conflicts, print_table
     from optimizer.cli.signals import stop_on_signals
+    from optimizer.report.certificate import certificate
 
     subjects = {name: given for name, given in asked.items() if given is not None}
     if len(subjects) > 1:
