@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,27 +205,9 @@ def _check_target(out: Path, force: bool) -> None:
 
 def _write(out: Path, content: dict[str, Any], tables: dict[str, pd.DataFrame]) -> None:
     """All files, or none: written beside and moved into place."""
-    from optimizer.errors import UsageError
+    from optimizer.results.writing import complete_directory
 
-    out = out.absolute()
-    tag = uuid.uuid4().hex[:12]
-    temporary, old = out.with_name(f".{out.name}.{tag}"), out.with_name(f".{out.name}.{tag}.old")
-    try:
-        temporary.mkdir(parents=True)
+    with complete_directory(out.absolute()) as temporary:
         for name, table in tables.items():
             table.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
         (temporary / FILE).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        if out.exists():
-            out.rename(old)
-        try:
-            temporary.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if out.exists():
-            shutil.rmtree(old, ignore_errors=True)

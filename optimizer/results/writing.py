@@ -9,6 +9,8 @@ import csv
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,14 +65,28 @@ def write_result(result: Result, path: str | Path, force: bool = False) -> None:
     """
     path = Path(path).absolute()
     check_target(path, force)
-    tag = uuid.uuid4().hex[:12]
-    temporary, old = path.with_name(f".{path.name}.{tag}"), path.with_name(f".{path.name}.{tag}.old")
     models = FAMILIES[result.family].solution_tables
-    try:
-        temporary.mkdir(parents=True)
+    with complete_directory(path) as temporary:
         for name, table in (result.solution or {}).items():
             _write_table(temporary / file_of(name, len(table)), models[name], table)
         (temporary / FILE).write_text(to_json(result), encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def complete_directory(path: Path) -> Iterator[Path]:
+    """
+    A directory to fill, which takes the place of ``path`` (absolute) when complete; what stands there stays until then.
+
+    Raises
+    ------
+    UsageError
+        The place cannot be written.
+    """
+    tag = uuid.uuid4().hex[:12]
+    temporary, old = path.with_name(f".{path.name}.{tag}"), path.with_name(f".{path.name}.{tag}.old")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
         if path.exists():
             path.rename(old)
         try:

@@ -55,3 +55,9 @@ class Nearness:
             return np.ones(self._begin_min.size, bool)
         since, until = self._depart_min[trains].min(), self._arrive_min[trains].max()
         return (self._begin_min >= since - AROUND_MIN) & (self._begin_min <= until + AROUND_MIN)
+
+
+def nearest_trains(trains: Sequence[tuple[Stage, ...]], most: int) -> Ints:
+    """Shape (trains, most): for each train those nearest to it in time and place."""
+    nearness = Nearness(trains, np.zeros(0))
+    return np.array([nearness.nearest(train, most, by_place=True) for train in range(len(trains))], np.int64)

@@ -60,24 +60,13 @@ def whole_consists(
     """
     p = programme
     if horizon is not None:
-        lower, upper = (
-            np.where(horizon.later, 0.0, lower),
-            np.where(horizon.later, 0.0, upper),
-        )
+        lower, upper = np.where(horizon.later, 0.0, lower), np.where(horizon.later, 0.0, upper)
     x = np.zeros(p.num_columns)
     x[columns] = np.minimum(lower[columns], upper[columns])
     free = columns[lower[columns] < upper[columns]]
     further = {"mip_max_nodes": NODES, "mip_rel_gap": gap}
-    highs = linear_model(
-        p,
-        free,
-        lower,
-        upper,
-        options,
-        further,
-        x,
-        None if horizon is None else horizon.price,
-    )
+    price = None if horizon is None else horizon.price
+    highs = linear_model(p, free, lower, upper, options, further, x, price)
     wanted = np.zeros(p.num_columns, bool)
     wanted[p.group["haul"]] = whole[p.key["haul"][:, 0]]
     wanted[p.group["train"]] = np.bincount(p.train_of, whole, len(p.services)) > 0

@@ -14,28 +14,14 @@ import numpy as np
 from optimizer.models.rolling_stock.locomotives import duty_kernels, search_kernels
 from optimizer.models.rolling_stock.locomotives.duties import Step, UnitDuty
 from optimizer.models.rolling_stock.locomotives.duty_kernels import CREW, NO_WAY, NONE, Fleet, State, Work
+from optimizer.models.rolling_stock.locomotives.nearness import nearest_trains
 from optimizer.models.rolling_stock.locomotives.network import LocoNetwork, way_minutes
-from optimizer.models.rolling_stock.locomotives.trains import Stage, TrainPlan
+from optimizer.models.rolling_stock.locomotives.trains import TrainPlan
 from optimizer.models.rolling_stock.problem import MINUTES_PER_DAY, RollingStock
 from optimizer.models.rolling_stock.routes import exact
 
 NEAR = 100
 """Trains that can be taken off together with one."""
-FAR_MIN = 24 * 60
-"""So many minutes apart are as far as to share no place."""
-
-
-def nearest_trains(trains: Sequence[tuple[Stage, ...]], most: int) -> np.ndarray:
-    """Shape (trains, most): trains by the time between departures and by the places they do not share."""
-    names = sorted({name for stages in trains for s in stages for name in (s.from_node, s.to_node)})
-    at = {name: number for number, name in enumerate(names)}
-    calls = np.zeros((len(trains), len(names)))
-    for number, stages in enumerate(trains):
-        calls[number, [at[name] for s in stages for name in (s.from_node, s.to_node)]] = 1.0
-    depart = np.array([stages[0].depart_min for stages in trains], float)
-    shared = calls @ calls.T / calls.sum(1)[:, None]
-    far = np.abs(depart[:, None] - depart) + FAR_MIN * (1.0 - shared)
-    return np.argsort(far, axis=1, kind="stable")[:, :most].astype(np.int64)
 
 
 class DutySearch:

@@ -30,7 +30,9 @@ from optimizer.result import Outcome, Progress, Status, relative_gap
 from optimizer.solvers.mip import SolverResult, repriced, solve_model
 
 WHOLE = 1e-5
-EVERYTHING = frozenset({"loaded", "empty", "stand"})
+LOADED, EMPTY = frozenset({"loaded"}), frozenset({"empty", "cleaning", "maintenance"})
+STAND = frozenset({"stand"})
+EVERYTHING = LOADED | EMPTY | STAND
 PRICED_ORDERS, PRICING_S, ANY_PRICE_USD = 25, 20.0, 1e5
 """Orders left behind that are priced one by one, seconds for all of them, and a penalty that outweighs everything."""
 ROUNDING_SHARE = 0.3
@@ -68,11 +70,8 @@ class _Search:
                 self.options.on_progress(Progress(cost, min(self.bound, cost), elapsed))
 
     def solve(self, whole: Set[str], share: float = 1.0, **highs: Any) -> SolverResult:
-        """Solve with the named kinds of variables (loaded, empty, stand) as integers."""
-        for (move, _), variable in self.model.run.items():
-            variable.cat = pulp.LpInteger if ("loaded" if move.order_id else "empty") in whole else pulp.LpContinuous
-        for variable in self.model.stand.values():
-            variable.cat = pulp.LpInteger if "stand" in whole else pulp.LpContinuous
+        """Solve with runs of some kinds, and wagons that stand for ``stand``, as integers."""
+        self.model.ask_whole(whole)
         left = self.left_s()
         limited = replace(
             self.options, time_limit_s=None if left is None else max(0.01, left * share), on_progress=self._relay
@@ -89,9 +88,7 @@ class _Search:
         values = [*self.model.run.values(), *self.model.hire.values()]
         if any(abs(variable.value() - round(variable.value())) > WHOLE for variable in values):
             return False
-        runs = {key: round(v.value()) for key, v in self.model.run.items() if round(v.value()) > 0}
-        on_hire = {key: round(v.value()) for key, v in self.model.hire.items() if round(v.value()) > 0}
-        self.offer(runs, on_hire)
+        self.offer(*self.model.chosen())
         return True
 
     def take_or_repair(self) -> None:
@@ -101,7 +98,7 @@ class _Search:
         kept = {v: (v.lowBound, v.upBound) for (move, _), v in self.model.run.items() if move.order_id}
         for variable in kept:
             variable.lowBound = variable.upBound = round(variable.value())
-        if self.solve({"empty", "stand"}).status.has_plan:
+        if self.solve(EMPTY | STAND).status.has_plan:
             self.take()
         for variable, (low, high) in kept.items():
             variable.lowBound, variable.upBound = low, high
@@ -146,12 +143,12 @@ def _solve_steps(search: _Search) -> Status:
     loaded = [(v, v.value(), v.dj or 0.0) for (move, _), v in search.model.run.items() if move.order_id]
     for variable, value, _ in loaded:
         variable.lowBound, variable.upBound = floor(value + WHOLE), ceil(value - WHOLE)
-    if search.solve({"loaded"}, ROUNDING_SHARE).status.has_plan:
+    if search.solve(LOADED, ROUNDING_SHARE).status.has_plan:
         search.take_or_repair()
     for variable, _, price in loaded:
         hopeless = search.cost is not None and price > (search.cost - lowest) * (1 + 1e-6) + 1e-6
         variable.lowBound, variable.upBound = 0, 0 if hopeless else None
-    for whole in ({"loaded"}, {"loaded", "empty"}, EVERYTHING):
+    for whole in (LOADED, LOADED | EMPTY, EVERYTHING):
         if search.over():
             break
         result = search.solve(whole)
@@ -228,9 +225,7 @@ def what_is_missing(problem: RollingStock, moves: Moves, search: _Search) -> tup
     result = rest.solve(EVERYTHING)
     if not result.status.has_plan:
         return ("the orders cannot all be carried with the wagons, yards and train paths there are",)
-    runs = {key: round(v.value()) for key, v in elastic.run.items() if round(v.value()) > 0}
-    on_hire = {key: round(v.value()) for key, v in elastic.hire.items() if round(v.value()) > 0}
-    return tuple(describe_unserved(problem, moves, plan_tables(moves, runs, on_hire)))
+    return tuple(describe_unserved(problem, moves, plan_tables(moves, *elastic.chosen())))
 
 
 def no_room(moves: Moves) -> str:

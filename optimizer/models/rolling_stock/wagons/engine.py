@@ -100,8 +100,7 @@ def solve_by_parts(
 
 def _relaxed(search: Search) -> None:
     """The bound alone."""
-    search.know(search.bounds.prices(np.zeros(search.layout.num_states)))
-    relaxation = Relaxation(search.layout, search.bounds)
+    relaxation = _begun(search)
     if is_small(search.layout):
         relax_rounds(search, relaxation)
     else:
@@ -110,16 +109,20 @@ def _relaxed(search: Search) -> None:
 
 def _searched(problem: RollingStock, options: SolveOptions, moves: Moves, started: float) -> Search:
     search = Search(problem, options, moves, started)
-    lay = search.layout
-    search.know(search.bounds.prices(np.zeros(lay.num_states)))  # what a wagon is worth without any load
-    relaxation = Relaxation(lay, search.bounds)
-    if is_small(lay):
-        _relax(search, relaxation, Amounts.none(lay))
+    relaxation = _begun(search)
+    if is_small(search.layout):
+        _relax(search, relaxation, Amounts.none(search.layout))
     else:
         _approach(search, relaxation)
     if not search.over():
         search_windows(search, relaxation)
     return search
+
+
+def _begun(search: Search) -> Relaxation:
+    """The relaxation, once the search knows what a wagon is worth without any load."""
+    search.know(search.bounds.prices(np.zeros(search.layout.num_states)))
+    return Relaxation(search.layout, search.bounds)
 
 
 def is_small(layout: Layout) -> bool:

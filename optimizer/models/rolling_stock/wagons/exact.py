@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
@@ -55,6 +55,19 @@ class WagonModel:
     buy: dict[tuple[str, Spot], Any] = field(default_factory=dict)
     wear: dict[tuple[int, int], tuple[Any, Any]] = field(default_factory=dict)
     """Number of the wear and day -> what is left, and row (8)."""
+
+    def ask_whole(self, kinds: Set[str]) -> None:
+        """Make runs of some kinds whole, and wagons that stand for ``stand``; all others need not be."""
+        for (move, _), variable in self.run.items():
+            variable.cat = pulp.LpInteger if move.kind in kinds else pulp.LpContinuous
+        for variable in self.stand.values():
+            variable.cat = pulp.LpInteger if "stand" in kinds else pulp.LpContinuous
+
+    def chosen(self) -> tuple[dict[tuple[Move, int], int], dict[State, int]]:
+        """Runs, and wagons on hire, that the values of the variables come to, rounded."""
+        runs = {key: units for key, v in self.run.items() if (units := round(v.value())) > 0}
+        on_hire = {key: units for key, v in self.hire.items() if (units := round(v.value())) > 0}
+        return runs, on_hire
 
 
 def _name(*parts: Any) -> str:

@@ -107,8 +107,9 @@ def keep_rule(
     kept_back = {wear: int(lack.get(wear, 0) > MANY * wear.every) for wear in moves.wear}
     for _ in range(TRIES):
         price, late = around.visits(kept_back), dict[Wear, Fraction]()
-        for dearer in DEARER if price is not None else ():
-            assert price is not None
+        if price is None:
+            return None
+        for dearer in DEARER:
             found = around.flows({key: dearer * usd for key, usd in price.items()})
             if found is None:
                 continue
@@ -171,9 +172,7 @@ class _Around:
         self._price(price)
         if not self._solve({"empty", "cleaning", "maintenance", "stand"}, FLOWS_S):
             return None
-        runs = {key: round(v.value()) for key, v in self.model.run.items() if round(v.value()) > 0}
-        on_hire = {key: round(v.value()) for key, v in self.model.hire.items() if round(v.value()) > 0}
-        return runs, on_hire
+        return self.model.chosen()
 
     def _fewer_loads(self) -> bool:
         """Hold loads that go with whole visits, some of them on other days; whether there are any."""
@@ -200,10 +199,7 @@ class _Around:
         self.model.programme.setObjective(self.plain + pulp.LpAffineExpression(terms))
 
     def _solve(self, whole: set[str], longest_s: float | None = None, gap: float = 0.0) -> bool:
-        for (move, _), variable in self.model.run.items():
-            variable.cat = pulp.LpInteger if move.kind in whole else pulp.LpContinuous
-        for variable in self.model.stand.values():
-            variable.cat = pulp.LpInteger if "stand" in whole else pulp.LpContinuous
+        self.model.ask_whole(whole)
         left = self._left_s()
         limits = [seconds for seconds in (longest_s, left) if seconds is not None]
         limited = replace(
